@@ -1,0 +1,334 @@
+"""A chat request, and the JSON body vLLM expects for it.
+
+`ChatRequest(messages=[{"role": "user", "content": "Hi"}], top_k=20).body()` is
+`{"messages": [{"role": "user", "content": "Hi"}], "top_k": 20}`: what nobody set is not sent, so that the
+server's defaults, which come from the model's own generation config, hold.
+Source: ChatCompletionRequest (openai/chat_completion/protocol.py, vLLM 0.32.0) and its older versions.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vllm_connect.constraints import StructuredOutputs, constraint_body
+from vllm_connect.errors import ConfigurationError
+
+__all__ = ["ChatRequest", "RequestFields", "Version", "merge", "overlay", "resolve_tool_choice"]
+
+Version = tuple[int, int, int]
+"""A vLLM version; None where a version is expected stands for the newest."""
+
+MAX_STOP_STRINGS = 4
+
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class RequestFields(BaseModel):
+    """What a caller may say about how an answer is generated; a field left None is not sent.
+
+    Both model classes inherit these fields, so a value can be set once on the model and again for a call.
+    """
+
+    model_config = ConfigDict(protected_namespaces=(), hide_input_in_errors=True)
+
+    model: str | None = None
+    """Name of the served model or LoRA adapter; None is the server's first model."""
+
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Sampling temperature; 0 is greedy."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    """Probability mass to sample from."""
+    top_k: int | None = Field(default=None, ge=-1)
+    """Number of tokens to sample from; 0 and -1 are all."""
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    """Least probability, relative to the likeliest token."""
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    """Penalty for each time a token has occurred in the answer."""
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    """Penalty for a token that has occurred in the answer."""
+    repetition_penalty: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Factor against tokens of prompt and answer; above 1 discourages."""
+    length_penalty: float | None = Field(default=None, allow_inf_nan=False)
+    """Exponent of the length in beam search."""
+    use_beam_search: bool | None = None
+    """Beam search with `n` beams instead of sampling."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens to generate, reasoning included; None is the rest of the context window."""
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    """The newer name of `max_tokens`, which it overrides."""
+    min_tokens: int | None = Field(default=None, ge=0)
+    """Tokens to generate before the end token or a stop string counts."""
+    n: int | None = Field(default=None, ge=1)
+    """Number of answers."""
+    seed: int | None = None
+    """Seed of the sampler."""
+    stop: list[str] | str | None = None
+    """Up to four strings that end the answer."""
+    stop_token_ids: list[int] | None = None
+    """Token ids that end the answer."""
+    include_stop_str_in_output: bool | None = None
+    """Keep the stop string in the text."""
+    ignore_eos: bool | None = None
+    """Generate past the end token."""
+    bad_words: list[str] | None = None
+    """Words that must not be generated."""
+    allowed_token_ids: list[int] | None = None
+    """The only token ids that may be generated."""
+    logit_bias: dict[str, float] | None = None
+    """Bias added to a token's logit, by token id."""
+    repetition_detection: dict[str, Any] | None = None
+    """`{"max_pattern_size", "min_pattern_size", "min_count"}`: stop when the answer repeats itself."""
+    watermarking: bool | None = None
+    """Watermark the sampled tokens, where the server can."""
+
+    logprobs: bool | None = None
+    """Return the log probability of every generated token."""
+    top_logprobs: int | None = Field(default=None, ge=-1)
+    """Number of alternatives to return for every token, -1 for the vocabulary; needs `logprobs`."""
+    prompt_logprobs: int | None = Field(default=None, ge=-1)
+    """Number of log probabilities for every prompt token; not when streaming."""
+    logprob_token_ids: list[int] | None = None
+    """Token ids whose log probabilities are returned; needs `logprobs`."""
+    return_tokens_as_token_ids: bool | None = None
+    """Write tokens in log probabilities as `token_id:123`."""
+    return_token_ids: bool | None = None
+    """Return the ids of prompt and answer tokens."""
+    return_prompt_text: bool | None = None
+    """Return the rendered prompt."""
+
+    response_format: dict[str, Any] | None = None
+    """`json_object`, `json_schema` or `structural_tag`, in OpenAI's shape."""
+    structured_outputs: StructuredOutputs | None = None
+    """vLLM's own constraint: exactly one of `json`, `regex`, `choice`, `grammar`, `structural_tag`."""
+
+    reasoning: bool | Effort | None = None
+    """Thinking on, off, or with an effort; set through the keys that the model's template reads."""
+    reasoning_effort: Effort | None = None
+    """The effort alone, sent as it is."""
+    include_reasoning: bool | None = None
+    """False leaves the reasoning, and with it log probabilities and token ids, out of the response."""
+    thinking_token_budget: int | None = Field(default=None, ge=-1)
+    """Most tokens to think, -1 without limit."""
+
+    parallel_tool_calls: bool | None = None
+    """False allows one call in an answer."""
+
+    echo: bool | None = None
+    """Put the last message before the answer, if roles are the same."""
+    add_generation_prompt: bool | None = None
+    """Open the assistant's turn in the prompt."""
+    continue_final_message: bool | None = None
+    """Go on with the last assistant message instead of opening a new turn."""
+    add_special_tokens: bool | None = None
+    """Add special tokens beside those of the chat template."""
+    documents: list[dict[str, Any]] | None = None
+    """Documents for templates that take them."""
+    chat_template: str | None = None
+    """A Jinja template instead of the model's; the server must trust it."""
+    chat_template_kwargs: dict[str, Any] | None = None
+    """Values for the chat template."""
+    media_io_kwargs: dict[str, Any] | None = None
+    """How media are loaded, by modality."""
+    mm_processor_kwargs: dict[str, Any] | None = None
+    """Values for the multimodal processor; the server must trust them."""
+    skip_special_tokens: bool | None = None
+    """False keeps special tokens in the text."""
+    spaces_between_special_tokens: bool | None = None
+    """Put spaces between special tokens that are kept."""
+    truncate_prompt_tokens: int | None = Field(default=None, ge=-1)
+    """Keep this many tokens of the prompt, -1 for as many as fit."""
+    truncation_side: Literal["left", "right"] | None = None
+    """Which end of the prompt is cut."""
+
+    priority: int | None = None
+    """Scheduling priority, lower first; the server must schedule by priority."""
+    cache_salt: str | None = Field(default=None, min_length=1, max_length=128)
+    """Separates prefix caches of tenants."""
+    request_id: str | None = None
+    """Id of the request in the server's log."""
+    session_id: str | None = None
+    """Id of the conversation, for routers that keep one on the same replica."""
+    user: str | None = None
+    """Accepted and ignored by the server."""
+    stream_interval: int | None = Field(default=None, ge=1)
+    """Tokens in each event of a stream; can only raise the server's."""
+    kv_transfer_params: dict[str, Any] | None = None
+    """Parameters of disaggregated serving."""
+    ec_transfer_params: dict[str, Any] | None = None
+    """Parameters of disaggregated encoding."""
+    vllm_xargs: dict[str, Any] | None = None
+    """Arguments of the server's own extensions."""
+    extra_body: dict[str, Any] | None = None
+    """Anything else, merged deeply into the body last; unknown fields are ignored by the server."""
+
+
+DEEP = frozenset(
+    {"chat_template_kwargs", "extra_body", "headers", "media_io_kwargs", "mm_processor_kwargs", "vllm_xargs"}
+)
+"""Fields of which a call's value is merged into the model's, not put in its place."""
+
+UNSENT = frozenset({"extra_body", "reasoning", "response_format", "stop", "structured_outputs", "tool_choice", "tools"})
+"""Fields that the body spells in another way than as they are."""
+
+
+class ChatRequest(RequestFields):
+    """One request, complete.
+
+    Raises:
+        ConfigurationError: From `body`: the request cannot be right on any server.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    messages: list[dict[str, Any]]
+    """The conversation in OpenAI's shape."""
+    tools: list[dict[str, Any]] | None = None
+    """Tools in OpenAI's shape; an empty list counts as none."""
+    tool_choice: str | bool | dict[str, Any] | None = None
+    """`auto`, `none`, `required`, `any` (the same as `required`), True (the same), a tool's name, or a dict."""
+    stream: bool = False
+    """Ask for a stream."""
+    stream_options: dict[str, Any] | None = None
+    """Options of a stream; usage is asked for unless they say otherwise."""
+
+    def body(self, version: Version | None = None) -> dict[str, Any]:
+        """Build the JSON body.
+
+        Args:
+            version: The server's version, None for the newest.
+
+        Returns:
+            The body, `extra_body` merged in last.
+
+        Raises:
+            ConfigurationError: No server could accept it; the message names the field.
+        """
+        self._check()
+        body: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is not None and name not in UNSENT:
+                body[name] = value
+        if not self.stream:
+            del body["stream"]
+        else:
+            body["stream_options"] = {"include_usage": True, **(self.stream_options or {})}
+        if self.stop:
+            body["stop"] = self.stop
+        if self.continue_final_message and self.add_generation_prompt is None:
+            body["add_generation_prompt"] = False
+        body.update(self._tool_fields())
+        body.update(constraint_body(self.structured_outputs, self.response_format, version))
+        _apply_reasoning(body, self.reasoning)
+        return merge(body, self.extra_body) if self.extra_body else body
+
+    def _tool_fields(self) -> dict[str, Any]:
+        choice = resolve_tool_choice(self.tool_choice, self.tools)
+        if not self.tools:
+            return {}
+        return {"tools": self.tools} if choice is None else {"tools": self.tools, "tool_choice": choice}
+
+    def _check(self) -> None:
+        if not self.messages:
+            raise ConfigurationError("messages is empty: give at least one message")
+        if isinstance(self.stop, list) and len(self.stop) > MAX_STOP_STRINGS:
+            raise ConfigurationError(
+                f"stop has {len(self.stop)} strings and vLLM takes {MAX_STOP_STRINGS}: drop some, or use stop_token_ids"
+            )
+        if self.stream_options and not self.stream:
+            raise ConfigurationError("stream_options needs a stream: call stream or astream, or drop it")
+        if (self.top_logprobs or self.logprob_token_ids) and not self.logprobs:
+            raise ConfigurationError("top_logprobs and logprob_token_ids need logprobs=True")
+        if self.prompt_logprobs is not None and self.stream:
+            raise ConfigurationError("prompt_logprobs is not available in a stream: call invoke or complete")
+        if self.continue_final_message and self.add_generation_prompt:
+            raise ConfigurationError("continue_final_message and add_generation_prompt exclude each other: set one")
+
+
+def resolve_tool_choice(
+    choice: str | bool | Mapping[str, Any] | None, tools: list[dict[str, Any]] | None
+) -> str | dict[str, Any] | None:
+    """Spell a tool choice as vLLM does.
+
+    Args:
+        choice: `auto`, `none`, `required`, `any`, a boolean, a tool's name, or a dict in OpenAI's shape.
+        tools: The tools it chooses from.
+
+    Returns:
+        `auto`, `none`, `required`, a named choice, or None where nothing was chosen.
+
+    Raises:
+        ConfigurationError: The choice names no tool of the request, or there are none to choose from.
+    """
+    if choice is None or choice is False:
+        return None if choice is None or not tools else "none"
+    names = [tool.get("function", {}).get("name") for tool in tools or ()]
+    if choice in ("auto", "none") and isinstance(choice, str):
+        return choice if tools else None
+    if not tools:
+        raise ConfigurationError(f"tool_choice={_shown(choice)} needs tools: bind at least one, or drop it")
+    if choice is True or choice in ("any", "required"):
+        return "required"
+    name = choice if isinstance(choice, str) else _named(choice)
+    if name not in names:
+        known = ", ".join(str(n) for n in names)
+        raise ConfigurationError(f"tool_choice names the tool {name!r}, which is not bound: the tools are {known}")
+    return {"type": "function", "function": {"name": name}}
+
+
+def _named(choice: Mapping[str, Any] | bool) -> Any:
+    """Read the name out of OpenAI's, Anthropic's or the bare shape."""
+    if not isinstance(choice, Mapping):
+        return None
+    function = choice.get("function")
+    return function.get("name") if isinstance(function, Mapping) else choice.get("name")
+
+
+def _shown(choice: object) -> str:
+    return repr(choice) if isinstance(choice, str | bool) else "{…}"
+
+
+def _apply_reasoning(body: dict[str, Any], reasoning: bool | str | None) -> None:
+    """Switch thinking in the names that templates read: `enable_thinking` (Qwen3, GLM, ...), `thinking` (DeepSeek)."""
+    if reasoning is None:
+        return
+    on = reasoning not in (False, "none")
+    given = body.get("chat_template_kwargs") or {}
+    body["chat_template_kwargs"] = {"enable_thinking": on, "thinking": on, **given}
+    if isinstance(reasoning, str):
+        body.setdefault("reasoning_effort", reasoning)
+
+
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two JSON objects deeply; where both have a value that is no object, `over` has it.
+
+    Args:
+        under: The defaults.
+        over: What overrides them.
+
+    Returns:
+        A new object; neither argument is changed.
+    """
+    merged = dict(under)
+    for name, value in over.items():
+        below = merged.get(name)
+        merged[name] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def overlay(defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a call's fields over a model's.
+
+    Args:
+        defaults: The model's fields.
+        overrides: The call's; a None takes a default away, a dict of extras is merged into it.
+
+    Returns:
+        The fields of the request.
+    """
+    fields = dict(defaults)
+    for name, value in overrides.items():
+        below = fields.get(name)
+        fields[name] = merge(below, value) if name in DEEP and isinstance(below, Mapping) and value else value
+    return fields

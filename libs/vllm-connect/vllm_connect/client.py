@@ -1,0 +1,252 @@
+"""The clients: thin shells that carry an exchange over a transport.
+
+`VllmClient().complete(ChatRequest(messages=[{"role": "user", "content": "Hi"}])).text`. The asynchronous client differs
+by `await` only; what is said and understood is decided in `exchange`, which does no I/O.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Generator
+from types import TracebackType
+
+from vllm_connect.calls import Calls
+from vllm_connect.completion import Completion, fold_choices
+from vllm_connect.config import VllmConfig, timeouts_of
+from vllm_connect.deltas import Delta
+from vllm_connect.errors import VllmError
+from vllm_connect.exchange import Exchange
+from vllm_connect.request import ChatRequest
+from vllm_connect.server import ServerInfo
+from vllm_connect.timers import Timers
+from vllm_connect.wire.http import AsyncTransport, Transport
+
+__all__ = ["AsyncVllmClient", "VllmClient"]
+
+
+class VllmClient:
+    """A client of one vLLM server, for any number of threads.
+
+    Nothing is sent, and nothing heavy is made, before the first call.
+
+    Args:
+        config: Where the server is and how to talk to it; None reads the environment.
+        http_client: An `httpx.Client` to use in place of our own transport; it is never closed.
+        calls: What is shared with other clients of the same server: what was learned of it, and the retry budget.
+    """
+
+    def __init__(
+        self, config: VllmConfig | None = None, *, http_client: object | None = None, calls: Calls | None = None
+    ) -> None:
+        self.config = config or VllmConfig()
+        self.calls = calls or Calls(self.config)
+        self._transport = Transport(self.config, http_client)
+
+    def stream(self, request: ChatRequest) -> Generator[list[Delta], None, None]:
+        """Ask for a stream.
+
+        Args:
+            request: What is asked.
+
+        Yields:
+            The deltas that arrived together. Closing the generator closes the connection, and the server stops.
+
+        Raises:
+            VllmError: Anything; `partial` holds what had come.
+        """
+        exchange = self.calls.stream(request, self._version(request))
+        return self._run(exchange)
+
+    def complete(self, request: ChatRequest) -> Completion:
+        """Ask for an answer and wait for all of it.
+
+        Args:
+            request: What is asked.
+
+        Returns:
+            The answer; the first of them where `n` were asked for.
+
+        Raises:
+            VllmError: Anything.
+        """
+        return self.complete_choices(request)[0]
+
+    def complete_choices(self, request: ChatRequest) -> list[Completion]:
+        """Ask for `n` answers and wait for all of them; see `complete`."""
+        exchange = self.calls.complete(request, self._version(request))
+        return fold_choices([delta for deltas in self._run(exchange) for delta in deltas], tools=request.tools)
+
+    def count_tokens(self, request: ChatRequest) -> int:
+        """Count the tokens of a request's prompt, tools included, with the server's own tokenizer and template."""
+        return self.calls.read_count(self._ask(self.calls.tokenize_chat(request)))
+
+    def tokenize(self, text: str, *, model: str | None = None) -> list[int]:
+        """Turn text into token ids with the server's tokenizer."""
+        return self.calls.read_tokens(self._ask(self.calls.tokenize(text, model)))
+
+    def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
+        """Turn token ids into text with the server's tokenizer, special tokens kept."""
+        return self.calls.read_text(self._ask(self.calls.detokenize(tokens, model)))
+
+    def server_info(self, *, refresh: bool = False) -> ServerInfo:
+        """Tell which server this is: version, models, context window; asked once and remembered.
+
+        Args:
+            refresh: Ask again.
+        """
+        if self.calls.info is None or refresh:
+            self.calls.learn([self._probe(probe) for probe in self.calls.probes()])
+        return self.calls.known()
+
+    def is_healthy(self) -> bool:
+        """Tell whether the server answers and its engine lives, within ten seconds."""
+        return self._probe(self.calls.health()) is not None
+
+    def close(self) -> None:
+        """Close idle connections; the client can be used again."""
+        self._transport.close()
+
+    def __enter__(self) -> "VllmClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _version(self, request: ChatRequest) -> tuple[int, int, int] | None:
+        return self.server_info().version if request.depends_on_version() else None
+
+    def _ask(self, exchange: Exchange) -> bytes:
+        for _ in self._run(exchange):
+            pass
+        return exchange.body
+
+    def _probe(self, exchange: Exchange) -> bytes | None:
+        """Ask what a proxy may not let through; no answer is an answer."""
+        try:
+            return self._ask(exchange)
+        except VllmError:
+            return None
+
+    def _run(self, exchange: Exchange) -> Generator[list[Delta], None, None]:
+        timers = Timers(timeouts_of(self.config), time.monotonic())
+        while not exchange.finished:
+            try:
+                with self._transport.open(exchange.request(), timers) as reply:
+                    exchange.answered(reply.status, reply.headers)
+                    for data in reply:
+                        if deltas := exchange.feed(data):
+                            timers.progress(time.monotonic())
+                            yield deltas
+                        if exchange.done:
+                            break
+                    if deltas := exchange.end():
+                        yield deltas
+                exchange.verify()
+            except VllmError as error:
+                time.sleep(exchange.failed(error, timers.left(time.monotonic())))
+                timers.attempt(time.monotonic())
+
+
+class AsyncVllmClient:
+    """A client of one vLLM server, for any number of event loops; the asynchronous form of `VllmClient`.
+
+    Args:
+        config: Where the server is and how to talk to it; None reads the environment.
+        http_client: An `httpx.AsyncClient` to use in place of our own transport; it is never closed.
+        calls: What is shared with other clients of the same server: what was learned of it, and the retry budget.
+    """
+
+    def __init__(
+        self, config: VllmConfig | None = None, *, http_client: object | None = None, calls: Calls | None = None
+    ) -> None:
+        self.config = config or VllmConfig()
+        self.calls = calls or Calls(self.config)
+        self._transport = AsyncTransport(self.config, http_client)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[list[Delta], None]:
+        """Ask for a stream; see `VllmClient.stream`."""
+        exchange = self.calls.stream(request, await self._version(request))
+        run = self._run(exchange)
+        try:
+            async for deltas in run:
+                yield deltas
+        finally:
+            await run.aclose()
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """Ask for an answer and wait for all of it; see `VllmClient.complete`."""
+        return (await self.complete_choices(request))[0]
+
+    async def complete_choices(self, request: ChatRequest) -> list[Completion]:
+        """Ask for `n` answers and wait for all of them; see `complete`."""
+        exchange = self.calls.complete(request, await self._version(request))
+        return fold_choices([delta async for deltas in self._run(exchange) for delta in deltas], tools=request.tools)
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """Count the tokens of a request's prompt; see `VllmClient.count_tokens`."""
+        return self.calls.read_count(await self._ask(self.calls.tokenize_chat(request)))
+
+    async def tokenize(self, text: str, *, model: str | None = None) -> list[int]:
+        """Turn text into token ids with the server's tokenizer."""
+        return self.calls.read_tokens(await self._ask(self.calls.tokenize(text, model)))
+
+    async def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
+        """Turn token ids into text with the server's tokenizer, special tokens kept."""
+        return self.calls.read_text(await self._ask(self.calls.detokenize(tokens, model)))
+
+    async def server_info(self, *, refresh: bool = False) -> ServerInfo:
+        """Tell which server this is; see `VllmClient.server_info`."""
+        if self.calls.info is None or refresh:
+            self.calls.learn([await self._probe(probe) for probe in self.calls.probes()])
+        return self.calls.known()
+
+    async def is_healthy(self) -> bool:
+        """Tell whether the server answers and its engine lives, within ten seconds."""
+        return await self._probe(self.calls.health()) is not None
+
+    async def aclose(self) -> None:
+        """Close the idle connections of this event loop; the client can be used again."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> "AsyncVllmClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _version(self, request: ChatRequest) -> tuple[int, int, int] | None:
+        return (await self.server_info()).version if request.depends_on_version() else None
+
+    async def _ask(self, exchange: Exchange) -> bytes:
+        async for _ in self._run(exchange):
+            pass
+        return exchange.body
+
+    async def _probe(self, exchange: Exchange) -> bytes | None:
+        """Ask what a proxy may not let through; no answer is an answer."""
+        try:
+            return await self._ask(exchange)
+        except VllmError:
+            return None
+
+    async def _run(self, exchange: Exchange) -> AsyncGenerator[list[Delta], None]:
+        timers = Timers(timeouts_of(self.config), time.monotonic())
+        while not exchange.finished:
+            try:
+                async with self._transport.open(exchange.request(), timers) as reply:
+                    exchange.answered(reply.status, reply.headers)
+                    async for data in reply:
+                        if deltas := exchange.feed(data):
+                            timers.progress(time.monotonic())
+                            yield deltas
+                        if exchange.done:
+                            break
+                    if deltas := exchange.end():
+                        yield deltas
+                exchange.verify()
+            except VllmError as error:
+                await asyncio.sleep(exchange.failed(error, timers.left(time.monotonic())))
+                timers.attempt(time.monotonic())

@@ -1,0 +1,96 @@
+"""Client core for vLLM's OpenAI-compatible server: clients, streams, tool-call and reasoning parsers."""
+
+from vllm_connect.calls import Calls
+from vllm_connect.client import AsyncVllmClient, VllmClient
+from vllm_connect.completion import Completion, InvalidToolCall, ToolCall, fold, fold_choices
+from vllm_connect.config import Timeouts, VllmConfig, configuration_error, environment, refuse_unknown
+from vllm_connect.constraints import StructuredOutputs
+from vllm_connect.deltas import (
+    Delta,
+    Finish,
+    Logprobs,
+    Metadata,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageReport,
+)
+from vllm_connect.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectionFailedError,
+    ConstraintError,
+    ContextOverflowError,
+    ModelNotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitedError,
+    RefusalError,
+    RequestTimeoutError,
+    ServerFailureError,
+    StatusError,
+    StreamingDisabledError,
+    StreamInterruptedError,
+    ToolParserMissingError,
+    TransportError,
+    VllmError,
+)
+from vllm_connect.request import ChatRequest, RequestFields, merge, overlay
+from vllm_connect.server import ModelCard, ServerInfo
+from vllm_connect.wire.sse import SSEDecoder
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncVllmClient",
+    "AuthenticationError",
+    "BadRequestError",
+    "Calls",
+    "ChatRequest",
+    "Completion",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ConstraintError",
+    "ContextOverflowError",
+    "Delta",
+    "Finish",
+    "InvalidToolCall",
+    "Logprobs",
+    "Metadata",
+    "ModelCard",
+    "ModelNotFoundError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimitedError",
+    "ReasoningDelta",
+    "RefusalError",
+    "RequestFields",
+    "RequestTimeoutError",
+    "SSEDecoder",
+    "ServerFailureError",
+    "ServerInfo",
+    "StatusError",
+    "StreamInterruptedError",
+    "StreamingDisabledError",
+    "StructuredOutputs",
+    "TextDelta",
+    "Timeouts",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolParserMissingError",
+    "TransportError",
+    "Usage",
+    "UsageReport",
+    "VllmClient",
+    "VllmConfig",
+    "VllmError",
+    "configuration_error",
+    "environment",
+    "fold",
+    "fold_choices",
+    "merge",
+    "overlay",
+    "refuse_unknown",
+]

@@ -81,23 +81,25 @@ class ChatExchange(Exchange):
     def verify(self) -> None:
         """Conclude the round; see `Exchange.verify`."""
         if self._stream is None:
+            if self._status == OK:
+                raise self._refusal(b"".join(self._pieces))
             super().verify()
             return
         if self._stream.failure is not None:
             raise self._stream.failure
         self._succeed()
 
-    def failed(self, error: VllmError) -> float:
+    def failed(self, error: VllmError, left: float) -> float:
         """Take what went wrong in a round; see `Exchange.failed`."""
         if self._stream is not None and self._stream.deltas:
             error.partial = error.partial or self._stream.partial()
             self._give_up(error)
-        if isinstance(error, ToolParserMissingError) and self._plan.without_parser():
+        if isinstance(error, ToolParserMissingError) and self._plan.retries_without_parser:
             self._knowledge.learn_no_tool_parser(self._request.model)
             self._plan = plan_answer(self._request, self._knowledge, self._version)
             self._http_request = self._encoded()
             return 0.0
-        return super().failed(error)
+        return super().failed(error, left)
 
     def _encoded(self) -> HttpRequest:
         headers = {"content-type": "application/json"}

@@ -18,7 +18,7 @@ from vllm_connect.exchange import Exchange
 from vllm_connect.request import ChatRequest
 from vllm_connect.server import ServerInfo
 from vllm_connect.timers import Timers
-from vllm_connect.wire.http import AsyncTransport, Transport
+from vllm_connect.wire.over_httpx import AsyncTransport, Transport
 
 __all__ = ["AsyncVllmClient", "VllmClient"]
 
@@ -93,9 +93,9 @@ class VllmClient:
         Args:
             refresh: Ask again.
         """
-        if self.calls.info is None or refresh:
-            self.calls.learn([self._probe(probe) for probe in self.calls.probes()])
-        return self.calls.known()
+        if self.calls.info is not None and not refresh:
+            return self.calls.info
+        return self.calls.learn([self._probe(probe) for probe in self.calls.probes()])
 
     def is_healthy(self) -> bool:
         """Tell whether the server answers and its engine lives, within ten seconds."""
@@ -197,9 +197,9 @@ class AsyncVllmClient:
 
     async def server_info(self, *, refresh: bool = False) -> ServerInfo:
         """Tell which server this is; see `VllmClient.server_info`."""
-        if self.calls.info is None or refresh:
-            self.calls.learn([await self._probe(probe) for probe in self.calls.probes()])
-        return self.calls.known()
+        if self.calls.info is not None and not refresh:
+            return self.calls.info
+        return self.calls.learn([await self._probe(probe) for probe in self.calls.probes()])
 
     async def is_healthy(self) -> bool:
         """Tell whether the server answers and its engine lives, within ten seconds."""

@@ -27,6 +27,7 @@ __all__ = [
     "VllmConfig",
     "api_key_of",
     "authorization",
+    "basic",
     "configuration_error",
     "environment",
     "nearest",
@@ -488,11 +489,12 @@ def authorization(config: VllmConfig) -> str | None:
     if key:
         return f"Bearer {key}"
     if config.basic_auth:
-        return _basic(config.basic_auth)
+        return basic(config.basic_auth)
     return None
 
 
-def _basic(auth: SecretStr) -> str:
+def basic(auth: SecretStr) -> str:
+    """Spell `user:password` as a header does (RFC 7617)."""
     from base64 import b64encode  # noqa: PLC0415 - few need it
 
     return f"Basic {b64encode(auth.get_secret_value().encode()).decode()}"
@@ -500,13 +502,11 @@ def _basic(auth: SecretStr) -> str:
 
 def secrets_of(config: VllmConfig) -> tuple[str, ...]:
     """List the texts that must not be shown: keys, header values and passwords, the longest first."""
-    found = []
-    if isinstance(config.api_key, SecretStr | str):
-        found.append(str(_revealed(config.api_key)))
+    found = [api_key_of(config) or ""]
     found.extend(str(_revealed(value)) for value in config.headers.values())
     for auth in (config.basic_auth, config.proxy_auth):
         if auth:
-            found += [auth.get_secret_value(), auth.get_secret_value().partition(":")[2], _basic(auth)[6:]]
+            found += [auth.get_secret_value(), auth.get_secret_value().partition(":")[2], basic(auth)[6:]]
     return tuple(sorted({text for text in found if len(text) >= SHORTEST_SECRET}, key=len, reverse=True))
 
 

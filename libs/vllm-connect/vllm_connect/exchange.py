@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from vllm_connect.deltas import Delta
 from vllm_connect.errors import ProtocolError, VllmError
-from vllm_connect.retry import RetryBudget, RetryPolicy
+from vllm_connect.retry import RetryBudget, RetryPolicy, read_retry_after
 from vllm_connect.wire.http import HttpRequest
 from vllm_connect.wire.failures import failure
 
@@ -27,12 +27,16 @@ class Terms:
         policy: Says whether and when to try again.
         budget: What retries are paid from.
         scrub: Takes secrets out of the server's text.
+        clock: Gives the time of day, in seconds since 1970.
     """
 
-    def __init__(self, policy: RetryPolicy, budget: RetryBudget, scrub: Callable[[str], str]) -> None:
+    def __init__(
+        self, policy: RetryPolicy, budget: RetryBudget, scrub: Callable[[str], str], clock: Callable[[], float]
+    ) -> None:
         self.policy = policy
         self.budget = budget
         self.scrub = scrub
+        self.clock = clock
 
 
 class Exchange:
@@ -106,15 +110,16 @@ class Exchange:
             raise self._failure
         body = b"".join(self._pieces)
         if self._status != OK:
-            raise failure(self._status, self._headers, body, scrub=self._terms.scrub)
+            raise self._refusal(body)
         self.body = body
         self._succeed()
 
-    def failed(self, error: VllmError) -> float:
+    def failed(self, error: VllmError, left: float) -> float:
         """Take what went wrong in a round.
 
         Args:
             error: What the transport or `verify` raised.
+            left: Seconds left of the whole call's time.
 
         Returns:
             Seconds to wait before the next round.
@@ -123,9 +128,13 @@ class Exchange:
             VllmError: There is no next round.
         """
         delay = self._terms.policy.delay(self._attempts, error)
-        if delay is None or not self._terms.budget.withdraw(error):
+        if delay is None or delay >= left or not self._terms.budget.withdraw():
             self._give_up(error)
         return delay
+
+    def _refusal(self, body: bytes) -> VllmError:
+        asked = read_retry_after(self._headers.get("retry-after"), self._terms.clock())
+        return failure(self._status, self._headers, body, scrub=self._terms.scrub, retry_after=asked)
 
     def _succeed(self) -> None:
         self.finished = True

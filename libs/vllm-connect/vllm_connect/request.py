@@ -102,6 +102,11 @@ class RequestFields(BaseModel):
     structured_outputs: StructuredOutputs | None = None
     """vLLM's own constraint: exactly one of `json`, `regex`, `choice`, `grammar`, `structural_tag`."""
 
+    tool_parser: Any = "auto"
+    """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
+    reasoning_parser: str | None = "auto"
+    """Who splits reasoning off where the server does not: `auto`, a parser's name, or None for nobody; never sent."""
+
     reasoning: bool | Effort | None = None
     """Thinking on, off, or with an effort; set through the keys that the model's template reads."""
     reasoning_effort: Effort | None = None
@@ -219,9 +224,15 @@ class ChatRequest(RequestFields):
         if self.continue_final_message and self.add_generation_prompt is None:
             body["add_generation_prompt"] = False
         body.update(self._tool_fields())
+        if version is not None and version < (0, 12, 0):
+            body["messages"] = [_older_reasoning(message) for message in self.messages]
         body.update(constraint_body(self.structured_outputs, self.response_format, version))
         _apply_reasoning(body, self.reasoning)
         return merge(body, self.extra_body) if self.extra_body else body
+
+    def depends_on_version(self) -> bool:
+        """Tell whether the body is spelt differently for different servers."""
+        return self.structured_outputs is not None or any("reasoning" in message for message in self.messages)
 
     def _tool_fields(self) -> dict[str, Any]:
         choice = resolve_tool_choice(self.tool_choice, self.tools)
@@ -287,6 +298,13 @@ def _named(choice: Mapping[str, Any] | bool) -> Any:
 
 def _shown(choice: object) -> str:
     return repr(choice) if isinstance(choice, str | bool) else "{…}"
+
+
+def _older_reasoning(message: dict[str, Any]) -> dict[str, Any]:
+    """Spell a message's reasoning as servers before 0.12 do."""
+    if "reasoning" not in message:
+        return message
+    return {("reasoning_content" if name == "reasoning" else name): value for name, value in message.items()}
 
 
 def _apply_reasoning(body: dict[str, Any], reasoning: bool | str | None) -> None:

@@ -1,0 +1,126 @@
+"""The calls a client can make, as exchanges: what both clients say to a server, and what they learn of it."""
+
+import random
+import time
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from vllm_connect.chat_exchange import ChatExchange
+from vllm_connect.config import VllmConfig, scrub, secrets_of
+from vllm_connect.errors import ProtocolError, StreamingDisabledError
+from vllm_connect.exchange import Exchange, Terms
+from vllm_connect.request import ChatRequest, Version
+from vllm_connect.retry import RetryBudget, RetryPolicy
+from vllm_connect.server import ServerInfo, read_models, read_version
+from vllm_connect.strategy import Knowledge
+from vllm_connect.wire.http import HttpRequest
+
+__all__ = ["Calls"]
+
+T = TypeVar("T")
+JSON = {"content-type": "application/json"}
+
+
+class Calls:
+    """Makes the exchanges of a client and keeps what they teach; clients of one server may share it.
+
+    Args:
+        config: Where the server is and how to talk to it.
+
+    Attributes:
+        info: What is known of the server, None before it was asked.
+        knowledge: What calls have taught about the server.
+    """
+
+    def __init__(self, config: VllmConfig) -> None:
+        self._config = config
+        self._budget = RetryBudget()
+        self.knowledge = Knowledge()
+        self.info: ServerInfo | None = None
+
+    def stream(self, request: ChatRequest, version: Version | None) -> ChatExchange:
+        """Ask for a stream.
+
+        Raises:
+            StreamingDisabledError: The configuration forbids it.
+        """
+        if not self._config.streaming_allowed:
+            raise StreamingDisabledError(
+                "streaming is forbidden by streaming_allowed=False: call complete or invoke, or allow it"
+            )
+        return self._chat(request if request.stream else request.model_copy(update={"stream": True}), version)
+
+    def complete(self, request: ChatRequest, version: Version | None) -> ChatExchange:
+        """Ask for a whole answer."""
+        whole = {"stream": False, "stream_options": None}
+        return self._chat(request.model_copy(update=whole) if request.stream else request, version)
+
+    def tokenize_chat(self, request: ChatRequest) -> Exchange:
+        """Ask how many tokens a request's prompt has."""
+        kwargs = request.body().get("chat_template_kwargs")
+        body = {"messages": request.messages, "tools": request.tools, "chat_template_kwargs": kwargs}
+        return self._post("/tokenize", {"model": request.model, **body})
+
+    def tokenize(self, text: str, model: str | None) -> Exchange:
+        """Ask for the token ids of a text."""
+        return self._post("/tokenize", {"model": model, "prompt": text, "add_special_tokens": False})
+
+    def detokenize(self, tokens: list[int], model: str | None) -> Exchange:
+        """Ask for the text of token ids."""
+        return self._post("/detokenize", {"model": model, "tokens": tokens})
+
+    def probes(self) -> list[Exchange]:
+        """Ask which server this is; `learn` takes the answers in this order."""
+        return [self._get("/version"), self._get("/v1/models")]
+
+    def health(self) -> Exchange:
+        """Ask whether the server can work."""
+        return self._get("/health")
+
+    def learn(self, answers: list[bytes | None]) -> ServerInfo:
+        """Take the answers of `probes`, each None where there was none."""
+        version, models = answers
+        told, numbers = read_version(version)
+        self.info = ServerInfo(version=numbers, version_text=told, models=read_models(models))
+        return self.info
+
+    def read_count(self, body: bytes) -> int:
+        """Read the number of tokens out of an answer of /tokenize."""
+        return self._read(body, "count", int)
+
+    def read_tokens(self, body: bytes) -> list[int]:
+        """Read the token ids out of an answer of /tokenize."""
+        return self._read(body, "tokens", list[int])
+
+    def read_text(self, body: bytes) -> str:
+        """Read the text out of an answer of /detokenize."""
+        return self._read(body, "prompt", str)
+
+    @staticmethod
+    def _read(body: bytes, name: str, kind: type[T]) -> T:
+        try:
+            return msgspec.convert(msgspec.json.decode(body, type=dict[str, Any]).get(name), kind)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise ProtocolError(f"the server's answer has no usable {name!r}: {error}; is it a vLLM server?") from None
+
+    def _chat(self, request: ChatRequest, version: Version | None) -> ChatExchange:
+        return ChatExchange(request, self._terms(), knowledge=self.knowledge, new_id=_new_id, version=version)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Exchange:
+        sent = {name: value for name, value in body.items() if value is not None}
+        return Exchange(HttpRequest("POST", path, msgspec.json.encode(sent), JSON), self._terms())
+
+    def _get(self, path: str) -> Exchange:
+        return Exchange(HttpRequest("GET", path), self._terms())
+
+    def _terms(self) -> Terms:
+        secrets = secrets_of(self._config)
+        policy = RetryPolicy(self._config, random.random)
+        return Terms(policy, self._budget, lambda text: scrub(text, secrets), time.time)
+
+
+def _new_id(name: str, index: int) -> str:
+    del name, index
+    return f"call_{uuid4().hex}"

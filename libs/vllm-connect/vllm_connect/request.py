@@ -173,7 +173,19 @@ DEEP = frozenset(
 )
 """Fields of which a call's value is merged into the model's, not put in its place."""
 
-UNSENT = frozenset({"extra_body", "reasoning", "response_format", "stop", "structured_outputs", "tool_choice", "tools"})
+UNSENT = frozenset(
+    {
+        "extra_body",
+        "reasoning",
+        "reasoning_parser",
+        "response_format",
+        "stop",
+        "structured_outputs",
+        "tool_choice",
+        "tool_parser",
+        "tools",
+    }
+)
 """Fields that the body spells in another way than as they are."""
 
 

@@ -1,112 +1,119 @@
-"""One request and its answer over HTTP/1.1, blocking or not.
+"""How the server is reached: one interface, whatever carries the bytes.
 
-```
-POST /v1/chat/completions HTTP/1.1        HTTP/1.1 200 OK
-authorization: Bearer …                   content-type: text/event-stream
-                                          transfer-encoding: chunked
-{"messages": […], "stream": true}
-                                          data: {…}
-```
-
-Source: RFC 9110 and RFC 9112.
+`with Transport(config).open(HttpRequest("GET", "/version"), timers) as reply: b"".join(reply)` is
+`{"version": "0.32.0"}`. Blocking calls go over the standard library, others over aiohttp: beside httpx's own
+transports they cost a fraction for a chunk and for a call, and an asynchronous pool loses no connection when calls
+are cancelled. A client of httpx or httpx2 that the caller made is used in their place.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
-from msgspec import Struct, field
-
 from vllm_connect.config import VllmConfig
 from vllm_connect.timers import Timers
+from vllm_connect.wire.message import AsyncReply, HttpRequest, Reply
+from vllm_connect.wire.route import Route
 
 __all__ = ["AsyncReply", "AsyncTransport", "HttpRequest", "Reply", "Transport"]
 
 
-class HttpRequest(Struct, frozen=True):
-    """What to ask the server.
+class _Carrier(Protocol):
+    def open(self, request: HttpRequest, timers: Timers) -> AbstractContextManager[Reply]: ...
 
-    Attributes:
-        method: `GET` or `POST`.
-        path: The path after the base URL, `/v1/chat/completions`.
-        body: JSON, empty for none.
-        headers: Headers beside those of the configuration, of which they replace the same names.
-        streaming: Whether the answer is to be a stream of events.
-    """
-
-    method: str
-    path: str
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    streaming: bool = False
+    def close(self) -> None: ...
 
 
-class ReplyHead(Protocol):
-    """What an answer begins with.
+class _AsyncCarrier(Protocol):
+    def open(self, request: HttpRequest, timers: Timers) -> AbstractAsyncContextManager[AsyncReply]: ...
 
-    Attributes:
-        status: The status, `200`.
-        headers: The headers, their names in lower case.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-
-    @property
-    def request_id(self) -> str | None:
-        """The server's id of the request, where it gave one."""
-
-
-class Reply(ReplyHead, Protocol):
-    """An answer; iterating yields its decoded body, each piece all that has come since the last."""
-
-    def __iter__(self) -> Iterator[bytes]: ...
-
-
-class AsyncReply(ReplyHead, Protocol):
-    """An answer; iterating yields its decoded body, each piece all that has come since the last."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    async def aclose(self) -> None: ...
 
 
 class Transport:
-    """Blocking requests to one server, from any number of threads.
+    """Blocking requests to one server, from any number of threads; nothing is made before the first.
 
     Args:
         config: The server and how to talk to it.
         client: An `httpx.Client` (or of httpx2) to use in place of our own; it is never closed.
     """
 
-    def __init__(self, config: VllmConfig, client: object | None = None) -> None: ...
+    def __init__(self, config: VllmConfig, client: object | None = None) -> None:
+        self._config = config
+        self._client = client
+        self._carrier: _Carrier | None = None
 
     def open(self, request: HttpRequest, timers: Timers) -> AbstractContextManager[Reply]:
         """Send a request and wait for the answer's headers.
 
+        Left without an exception, the answer's connection is kept if the body was read to its end, or ends at once;
+        left with one, it is closed, and the server sees it.
+
+        Args:
+            request: What to ask.
+            timers: The call's timers; their clock is `time.monotonic`.
+
+        Returns:
+            A context whose value is the answer.
+
         Raises:
+            ConfigurationError: A file or a proxy of the settings cannot be used.
             ConnectionFailedError: The server was not reached, or hung up before it answered.
             RequestTimeoutError: A timer ran out; also while the body is read.
             StreamInterruptedError: While the body is read: it was cut.
             ProtocolError: The answer is no HTTP, a redirect, or too large.
         """
-        raise NotImplementedError
+        if self._carrier is None:
+            route = Route(self._config)
+            self._carrier = _carrier(route, self._client)
+        return self._carrier.open(request, timers)
 
     def close(self) -> None:
         """Close idle connections; those in use are closed when their answer is."""
+        if self._carrier is not None:
+            self._carrier.close()
 
 
 class AsyncTransport:
-    """Requests to one server that do not block, from any number of event loops.
+    """Requests to one server that do not block, from any number of event loops; nothing is made before the first.
 
     Args:
         config: The server and how to talk to it.
         client: An `httpx.AsyncClient` (or of httpx2) to use in place of our own; it is never closed.
     """
 
-    def __init__(self, config: VllmConfig, client: object | None = None) -> None: ...
+    def __init__(self, config: VllmConfig, client: object | None = None) -> None:
+        self._config = config
+        self._client = client
+        self._carrier: _AsyncCarrier | None = None
 
     def open(self, request: HttpRequest, timers: Timers) -> AbstractAsyncContextManager[AsyncReply]:
         """As `Transport.open`."""
-        raise NotImplementedError
+        if self._carrier is None:
+            route = Route(self._config)
+            self._carrier = _async_carrier(route, self._client)
+        return self._carrier.open(request, timers)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
+        if self._carrier is not None:
+            await self._carrier.aclose()
+
+
+def _carrier(route: Route, client: object | None) -> _Carrier:
+    if client is not None:
+        from vllm_connect.wire.clients import ClientPool  # noqa: PLC0415 - one of the two is needed
+
+        return ClientPool(route, client)
+    from vllm_connect.wire.sockets import SocketPool  # noqa: PLC0415 - one of the two is needed
+
+    return SocketPool(route)
+
+
+def _async_carrier(route: Route, client: object | None) -> _AsyncCarrier:
+    if client is not None:
+        from vllm_connect.wire.clients import AsyncClientPool  # noqa: PLC0415 - one of the two is needed
+
+        return AsyncClientPool(route, client)
+    from vllm_connect.wire.sessions import SessionPool  # noqa: PLC0415 - one of the two is needed
+
+    return SessionPool(route)

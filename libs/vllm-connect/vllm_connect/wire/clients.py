@@ -1,0 +1,202 @@
+"""Requests through a client that the caller made: an `httpx.Client` or `AsyncClient`, of httpx or httpx2.
+
+Such a client keeps its own connections, proxies and TLS, and is never closed here. It has one timeout for every read,
+so a stall is noticed after `first_token` at the latest, and it sends no request again free of charge.
+"""
+
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from vllm_connect.errors import VllmError
+from vllm_connect.timers import Timers
+from vllm_connect.wire.causes import Place
+from vllm_connect.wire.message import Body, Head, HttpRequest, read_head
+from vllm_connect.wire.route import Route
+
+__all__ = ["AsyncClientPool", "AsyncClientReply", "ClientPool", "ClientReply"]
+
+LEAST = 0.001
+"""Seconds; a timeout of 0 would mean not to wait at all."""
+
+
+class _Reply:
+    """What an answer is made of, whether it is waited for or not.
+
+    Args:
+        response: The client's response.
+        head: Its head.
+        place: Where the call is.
+    """
+
+    def __init__(self, response: Any, head: Head, place: Place) -> None:
+        self.status = head.status
+        self.headers = head.headers
+        self.request_id = head.request_id
+        self._response = response
+        self._place = place
+        self._body = Body(head, place)
+
+    def _check(self) -> None:
+        deadline, phase = self._place.timers.deadline()
+        if deadline is not None and time.monotonic() >= deadline:
+            raise self._place.timed_out(phase)
+
+
+class ClientReply(_Reply):
+    """An answer that is waited for."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Read the body; each piece is what the client gives."""
+        pieces = self._response.iter_bytes()
+        while True:
+            problem: VllmError | None = None
+            data = b""
+            try:
+                data = next(pieces, b"")
+            except Exception as error:
+                problem = _named(error, self._place)
+                if problem is None:
+                    raise
+            if problem is not None:
+                raise problem
+            if not data:
+                return
+            self._check()
+            yield from self._body.unpack(data)
+
+
+class AsyncClientReply(_Reply):
+    """An answer that is awaited."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Read the body; each piece is what the client gives."""
+        pieces = self._response.aiter_bytes()
+        while True:
+            problem: VllmError | None = None
+            data = b""
+            try:
+                data = await anext(pieces, b"")
+            except Exception as error:
+                problem = _named(error, self._place)
+                if problem is None:
+                    raise
+            if problem is not None:
+                raise problem
+            if not data:
+                return
+            self._check()
+            for piece in self._body.unpack(data):
+                yield piece
+
+
+class _Pool:
+    """What both kinds of clients are asked.
+
+    Args:
+        route: The way to the server.
+        client: The client.
+    """
+
+    def __init__(self, route: Route, client: Any) -> None:
+        self._route = route
+        self._client = client
+
+    def _build(self, request: HttpRequest, timers: Timers) -> Any:
+        route = self._route
+        headers = route.headers(body=bool(request.body), streaming=request.streaming)
+        headers.update(request.headers)
+        return self._client.build_request(
+            request.method,
+            f"{route.origin}{route.prefix}{request.path}",
+            content=request.body or None,
+            headers=headers,
+            timeout=_timeout(timers),
+        )
+
+
+class ClientPool(_Pool):
+    """Blocking requests through the caller's client."""
+
+    @contextmanager
+    def open(self, request: HttpRequest, timers: Timers) -> Iterator[ClientReply]:
+        """Send a request and wait for the answer's headers; see `Transport.open`."""
+        place = _place(self._route, request, timers)
+        problem: VllmError | None = None
+        response: Any = None
+        try:
+            built = self._build(request, timers)
+            response = self._client.send(built, stream=True, follow_redirects=False)
+        except Exception as error:
+            problem = _named(error, place)
+            if problem is None:
+                raise
+        if problem is not None:
+            raise problem
+        try:
+            yield ClientReply(response, _head(response, place), place)
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Leave the client to its owner."""
+
+
+class AsyncClientPool(_Pool):
+    """Requests through the caller's client that do not block."""
+
+    @asynccontextmanager
+    async def open(self, request: HttpRequest, timers: Timers) -> AsyncIterator[AsyncClientReply]:
+        """Send a request and wait for the answer's headers; see `AsyncTransport.open`."""
+        place = _place(self._route, request, timers)
+        problem: VllmError | None = None
+        response: Any = None
+        try:
+            built = self._build(request, timers)
+            response = await self._client.send(built, stream=True, follow_redirects=False)
+        except Exception as error:
+            problem = _named(error, place)
+            if problem is None:
+                raise
+        if problem is not None:
+            raise problem
+        try:
+            yield AsyncClientReply(response, _head(response, place), place)
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Leave the client to its owner."""
+
+
+def _place(route: Route, request: HttpRequest, timers: Timers) -> Place:
+    place = Place(route, timers, streaming=request.streaming)
+    place.phase = "headers"
+    return place
+
+
+def _head(response: Any, place: Place) -> Head:
+    """Read the head; the client has unpacked the body already."""
+    headers = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
+    return read_head(response.status_code, headers, place)
+
+
+def _timeout(timers: Timers) -> tuple[float | None, float | None, float | None, float | None]:
+    """Spell the timers as the client does: connect, read, write, pool."""
+    left = timers.left(time.monotonic())
+    limits = timers.timeouts
+
+    def capped(seconds: float | None) -> float | None:
+        least = min(seconds or math.inf, left)
+        return None if math.isinf(least) else max(least, LEAST)
+
+    return capped(limits.connect), capped(limits.first_token), capped(limits.write), capped(limits.pool)
+
+
+def _named(error: Exception, place: Place) -> VllmError | None:
+    """Name an error of the client as ours, None if it is none of the client's."""
+    if type(error).__name__.startswith("Connect"):
+        place.phase = "connect"
+    return place.failed(error)

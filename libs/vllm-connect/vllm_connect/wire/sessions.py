@@ -1,0 +1,384 @@
+"""HTTP/1.1 that does not block, over aiohttp, with one session for each event loop.
+
+A session belongs to the loop that made it. It is closed when that loop shuts its asynchronous generators down, as
+`asyncio.run` does, so that nobody has to close anything between two runs. aiohttp's own timers are off: one timer a
+call, which moves from phase to phase, knows the wait for a free connection from the wait for the network, and costs
+nothing for a chunk.
+"""
+
+import asyncio
+import math
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from vllm_connect.errors import ConnectionFailedError
+from vllm_connect.timers import Timers
+from vllm_connect.wire.causes import Place
+from vllm_connect.wire.message import Body, Head, HttpRequest, read_head
+from vllm_connect.wire.route import Route
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+__all__ = ["SessionPool", "SessionReply"]
+
+GRACE = 0.05
+"""Seconds to wait for the end of a body of which nothing more is wanted, so that its connection can be kept."""
+LARGE = 256 * 1024
+"""From this size on, in bytes, a request is written in pieces, so that the time to write it can be told."""
+PIECE = 64 * 1024
+MAX_HEADER_BYTES = 65536
+MAX_RESENDS = 2
+"""How often a request is sent again, free of charge, because the server had closed the connection that waited."""
+
+Loop = asyncio.AbstractEventLoop
+
+
+class _Opening:
+    """The way from a request to the headers of its answer, phase by phase, each with its timer.
+
+    A timer that runs out cancels the task, as `asyncio.timeout` does, which Python 3.10 does not have.
+    """
+
+    def __init__(self, place: Place, *, large: bool) -> None:
+        self.place = place
+        self.reused = False
+        self.expired: str | None = None
+        self._large = large
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request needs a running task")
+        self._task = task
+        self._cancelling = _cancelling(task)
+
+    def enter(self, phase: str) -> None:
+        """Go over to another phase."""
+        self.place.phase = phase
+        timers = self.place.timers
+        now = time.monotonic()
+        if phase == "headers":
+            deadline, name = timers.deadline()
+            left = math.inf if deadline is None else deadline - now
+        else:
+            left, name = getattr(timers.timeouts, phase) or math.inf, phase
+            if timers.left(now) < left:
+                left, name = timers.left(now), "total"
+        self.leave()
+        if not math.isinf(left):
+            self._timer = self._loop.call_later(max(left, 0), self._ring, name)
+
+    def leave(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def connected(self, *, reused: bool) -> None:
+        """Take the connection; what is small is written at once."""
+        self.reused = reused
+        self.enter("write" if self._large else "headers")
+
+    async def pieces(self, body: bytes) -> AsyncIterator[bytes]:
+        """Give the body in pieces; each is asked for when the one before it is on its way."""
+        for at in range(0, len(body), PIECE):
+            yield body[at : at + PIECE]
+        self.enter("headers")
+
+    def own(self, error: BaseException) -> bool:
+        """Tell whether a cancellation is that of the timer and of nobody else."""
+        if self.expired is None or not isinstance(error, asyncio.CancelledError):
+            return False
+        uncancel = getattr(self._task, "uncancel", None)
+        return uncancel is None or uncancel() <= self._cancelling
+
+    def _ring(self, phase: str) -> None:
+        self.expired = phase
+        self._task.cancel()
+
+
+def _cancelling(task: "asyncio.Task[Any]") -> int:
+    count = getattr(task, "cancelling", None)  # since Python 3.11
+    return 0 if count is None else int(count())
+
+
+class SessionReply:
+    """An answer whose body comes through aiohttp.
+
+    Args:
+        response: The response, of which only the headers were read.
+        head: Its head.
+        place: Where the call is.
+    """
+
+    def __init__(self, response: "ClientResponse", head: Head, place: Place) -> None:
+        self.status = head.status
+        self.headers = head.headers
+        self.request_id = head.request_id
+        self._response = response
+        self._place = place
+        self._body = Body(head, place)
+        self._pieces: Iterator[bytes] = iter(())
+        self._loop = asyncio.get_running_loop()
+        self._expired: str | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch()
+
+    def __aiter__(self) -> "SessionReply":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Read on; each piece is all that has come since the last.
+
+        Raises:
+            TransportError: The body was cut, or a timer ran out.
+            ProtocolError: The body is too large, or not what its headers say.
+        """
+        while True:
+            for piece in self._pieces:
+                return piece
+            data = await self._receive()
+            if not data:
+                self._body.end()
+                raise StopAsyncIteration
+            self._pieces = iter(self._body.unpack(data))
+
+    async def _receive(self) -> bytes:
+        problem = None
+        try:
+            data = await self._response.content.readany()
+        except Exception as error:
+            problem = self._place.failed(error)
+            if problem is None:
+                raise
+            data = b""
+        if self._expired is not None and not data:
+            problem = self._place.timed_out(self._expired)
+        if problem is not None:
+            raise problem
+        return data
+
+    async def finish(self) -> None:
+        """Wait shortly for an end that is about to come, so that the connection can serve again."""
+        content = self._response.content
+        if content.at_eof():
+            return
+        self._stop()
+        self._timer = self._loop.call_later(GRACE, self._abort)
+        try:
+            await content.readany()
+        except Exception as error:
+            if self._place.failed(error) is None:
+                raise
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, close it otherwise so that the server sees it."""
+        self._stop()
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._abort()
+            self._response.close()
+
+    def _watch(self) -> None:
+        """Set the timer for when the call may be late, without moving it for every piece.
+
+        Progress can only put the end of a wait later than now and the time of a stall together.
+        """
+        timers = self._place.timers
+        now = time.monotonic()
+        deadline, phase = timers.deadline()
+        left = math.inf if deadline is None else deadline - now
+        if left <= 0:
+            self._expired = phase
+            self._abort()
+            return
+        left = min(left, timers.timeouts.stall or math.inf)
+        if not math.isinf(left):
+            self._timer = self._loop.call_later(left, self._watch)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _abort(self) -> None:
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+
+
+class SessionPool:
+    """Requests to one server that do not block, from any number of event loops.
+
+    Args:
+        route: The way to the server.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._sessions: dict[Loop, tuple[ClientSession, AsyncGenerator[None, None]]] = {}
+        self._urls: dict[str, Any] = {}
+
+    @asynccontextmanager
+    async def open(self, request: HttpRequest, timers: Timers) -> AsyncIterator[SessionReply]:
+        """Send a request and wait for the answer's headers; see `AsyncTransport.open`."""
+        place = Place(self._route, timers, streaming=request.streaming)
+        response = await self._ask(request, place)
+        reply = None
+        try:
+            reply = SessionReply(response, read_head(response.status, response.headers.items(), place), place)
+            yield reply
+            await reply.finish()
+        finally:
+            if reply is None:
+                response.close()
+            else:
+                reply.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop, and forget those of loops that are closed."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            gone = [self._sessions.pop(key) for key in list(self._sessions) if key is loop or key.is_closed()]
+        for session, _ in gone:
+            await session.close()
+
+    async def _session(self) -> "ClientSession":
+        if self._pid != os.getpid():
+            # Closing would change the event loop that this process shares with its parent.
+            _of_the_parent.append(self._sessions)
+            self._forget()
+        loop = asyncio.get_running_loop()
+        found = self._sessions.get(loop)
+        if found is not None and not found[0].closed:
+            return found[0]
+        await self.aclose()
+        session = _new_session(self._route)
+        guard = _close_with_the_loop(session)
+        await guard.__anext__()
+        with self._lock:
+            self._sessions[loop] = (session, guard)
+        return session
+
+    async def _ask(self, request: HttpRequest, place: Place) -> "ClientResponse":
+        """Send a request, again if the server had closed the connection that waited for it."""
+        route = self._route
+        headers = route.headers(body=bool(request.body), streaming=request.streaming)
+        headers.update(request.headers)
+        session = await self._session()
+        for resend in range(MAX_RESENDS + 1):
+            opening = _Opening(place, large=len(request.body) > LARGE)
+            opening.enter("pool")
+            problem = None
+            try:
+                return await self._send(session, request, headers, opening)
+            except BaseException as error:
+                own = opening.own(error)
+                problem = place.timed_out(opening.expired or "total") if own else place.failed(error)
+                if problem is None or (isinstance(error, asyncio.CancelledError) and not own):
+                    raise
+            finally:
+                opening.leave()
+            stale = opening.reused and isinstance(problem, ConnectionFailedError)
+            if not stale or resend == MAX_RESENDS:
+                raise problem
+        raise AssertionError("the last resend returned or raised")
+
+    async def _send(
+        self, session: "ClientSession", request: HttpRequest, headers: dict[str, str], opening: _Opening
+    ) -> "ClientResponse":
+        route = self._route
+        body = request.body
+        options: dict[str, Any] = {}
+        if route.proxy:
+            options["proxy"] = f"http://{route.proxy[0]}:{route.proxy[1]}"
+            if route.proxy_auth and route.secure:
+                options["proxy_headers"] = {"proxy-authorization": route.proxy_auth}
+            elif route.proxy_auth:
+                headers = {**headers, "proxy-authorization": route.proxy_auth}
+        if len(body) > LARGE:
+            headers = {**headers, "content-length": str(len(body))}
+        return await session.request(
+            request.method,
+            self._url(request.path),
+            data=opening.pieces(body) if len(body) > LARGE else body or None,
+            headers=headers,
+            allow_redirects=False,
+            trace_request_ctx=opening,
+            **options,
+        )
+
+    def _url(self, path: str) -> Any:
+        url = self._urls.get(path)
+        if url is None:
+            from yarl import URL  # noqa: PLC0415 - comes with aiohttp, which is slow to import
+
+            url = self._urls[path] = URL(f"{self._route.origin}{self._route.prefix}{path}", encoded=True)
+        return url
+
+
+_of_the_parent: list[object] = []
+"""Sessions of the process that forked this one; letting them go would warn, and closing them would harm it."""
+
+
+async def _close_with_the_loop(session: "ClientSession") -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+def _new_session(route: Route) -> "ClientSession":
+    import aiohttp  # noqa: PLC0415 - slow, and not needed by blocking callers
+
+    async def queued(_session: object, opening: _Opening, _: object) -> None:
+        opening.enter("pool")
+
+    async def connecting(_session: object, opening: _Opening, _: object) -> None:
+        opening.enter("connect")
+
+    async def connected(_session: object, opening: _Opening, _: object) -> None:
+        opening.connected(reused=False)
+
+    async def reused(_session: object, opening: _Opening, _: object) -> None:
+        opening.connected(reused=True)
+
+    trace = aiohttp.TraceConfig(trace_config_ctx_factory=_itself)  # type: ignore[arg-type] # any factory does
+    trace.on_connection_queued_start.append(queued)  # type: ignore[arg-type] # the context is what the factory gives
+    trace.on_connection_create_start.append(connecting)  # type: ignore[arg-type] # the same
+    trace.on_connection_create_end.append(connected)  # type: ignore[arg-type] # the same
+    trace.on_connection_reuseconn.append(reused)  # type: ignore[arg-type] # the same
+    config = route.config
+    connector = aiohttp.TCPConnector(
+        limit=config.max_connections,
+        keepalive_timeout=config.keepalive_expiry or None,
+        force_close=not config.keepalive_expiry,
+        ssl=route.tls() or True,
+        resolver=aiohttp.ThreadedResolver(),
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        auto_decompress=False,
+        trust_env=False,
+        skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        trace_configs=[trace],
+    )
+
+
+def _itself(trace_request_ctx: _Opening) -> _Opening:
+    return trace_request_ctx

@@ -18,7 +18,7 @@ from vllm_connect.exchange import Exchange
 from vllm_connect.request import ChatRequest
 from vllm_connect.server import ServerInfo
 from vllm_connect.timers import Timers
-from vllm_connect.wire.over_httpx import AsyncTransport, Transport
+from vllm_connect.wire.http import AsyncTransport, Transport
 
 __all__ = ["AsyncVllmClient", "VllmClient"]
 

@@ -1,0 +1,145 @@
+r"""Content blocks, and the content of a message in OpenAI's shape.
+
+Text alone is a string, which every chat template takes: `[TextBlock(text="Hi")]` is `"Hi"`. With anything beside text
+it is a list of parts, `[{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": …}}]`.
+Source: ChatCompletionContentPartParam (entrypoints/chat_utils.py, vLLM 0.32.0).
+"""
+
+import mimetypes
+from collections.abc import Callable, Iterable
+from functools import singledispatch
+from io import IOBase
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    CachePoint,
+    CitableBlock,
+    CitationBlock,
+    DocumentBlock,
+    ImageBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+from vllm_connect import ConfigurationError
+
+__all__ = ["to_content"]
+
+TEXTUAL = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
+"""Media types of documents that can go into a prompt as they are."""
+
+UNKNOWN_MEDIA = "application/octet-stream"
+
+Part = dict[str, Any]
+
+
+def to_content(blocks: Iterable[Any]) -> str | list[Part] | None:
+    r"""Turn the blocks of a message into its content.
+
+    Args:
+        blocks: Content blocks; those of thinking, tool calls and cache points are passed over.
+
+    Returns:
+        A string where all is text, the blocks joined by `\n`; else a list of parts; None where nothing is content.
+
+    Raises:
+        ConfigurationError: A block cannot be sent to vLLM; the message says what to do.
+    """
+    parts = [part for block in blocks for part in _parts(block)]
+    if not parts:
+        return None
+    if all(part["type"] == "text" for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts
+
+
+@singledispatch
+def _parts(block: object) -> list[Part]:
+    raise ConfigurationError(f"vLLM takes no {type(block).__name__}: send its text, image, audio or video instead")
+
+
+@_parts.register(CachePoint)  # vLLM caches prefixes by itself
+@_parts.register(ThinkingBlock)  # goes into a field of its own
+@_parts.register(ToolCallBlock)  # goes into a field of its own
+def _no_content(_block: object) -> list[Part]:
+    return []
+
+
+@_parts.register
+def _text(block: TextBlock) -> list[Part]:
+    return [{"type": "text", "text": block.text}]
+
+
+@_parts.register
+def _image(block: ImageBlock) -> list[Part]:
+    url = _url(block.url) or _data_url(block, block.resolve_image, block.image_mimetype)
+    detail = {"detail": block.detail} if block.detail else {}
+    return [{"type": "image_url", "image_url": {"url": url, **detail}}]
+
+
+@_parts.register
+def _video(block: VideoBlock) -> list[Part]:
+    url = _url(block.url) or _data_url(block, block.resolve_video, block.video_mimetype)
+    return [{"type": "video_url", "video_url": {"url": url}}]
+
+
+@_parts.register
+def _audio(block: AudioBlock) -> list[Part]:
+    if url := _url(block.url):
+        return [{"type": "audio_url", "audio_url": {"url": url}}]
+    suffix = block.path.suffix[1:] if block.path else ""
+    audio = {"data": _base64(block, block.resolve_audio), "format": block.format or suffix or "wav"}
+    return [{"type": "input_audio", "input_audio": audio}]
+
+
+@_parts.register
+def _document(block: DocumentBlock) -> list[Part]:
+    """Read a document that is text; vLLM has no parts for files."""
+    media_type = block.document_mimetype
+    if block.url and not (block.data or block.path):
+        raise ConfigurationError("DocumentBlock has a URL, and nothing is downloaded here: read it and give its data")
+    if media_type and not media_type.startswith(TEXTUAL):
+        raise ConfigurationError(
+            f"vLLM takes no documents of type {media_type}: extract the text into a TextBlock, or render ImageBlocks"
+        )
+    try:
+        text = block.resolve_document().read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            "DocumentBlock is no UTF-8 text: extract its text into a TextBlock, or render ImageBlocks"
+        ) from None
+    except ValueError as error:
+        raise ConfigurationError(f"DocumentBlock has nothing to send: {error}") from None
+    return [{"type": "text", "text": text}]
+
+
+@_parts.register
+def _citable(block: CitableBlock) -> list[Part]:
+    return [part for nested in block.content for part in _parts(nested)]
+
+
+@_parts.register
+def _citation(block: CitationBlock) -> list[Part]:
+    return _parts(block.cited_content)
+
+
+def _url(url: object) -> str | None:
+    return None if url is None else str(url)
+
+
+def _base64(block: object, resolve: Callable[..., IOBase]) -> str:
+    """Read a block's bytes, from memory or its file, as base64."""
+    try:
+        data: bytes = resolve(as_base64=True).read()
+    except ValueError as error:
+        raise ConfigurationError(f"{type(block).__name__} has nothing to send: {error}") from None
+    return data.decode("ascii")
+
+
+def _data_url(block: ImageBlock | VideoBlock, resolve: Callable[..., IOBase], media_type: str | None) -> str:
+    if media_type is None and block.path is not None:
+        media_type = mimetypes.guess_type(Path(block.path).name)[0]
+    return f"data:{media_type or UNKNOWN_MEDIA};base64,{_base64(block, resolve)}"

@@ -1,0 +1,36 @@
+r"""DSML, the markup of DeepSeek V3.2 and later.
+
+`<｜DSML｜invoke name="f">\n<｜DSML｜parameter name="k" string="true">v</｜DSML｜parameter>\n</｜DSML｜invoke>`; what is no string is
+JSON. The versions differ in the word around the calls.
+"""
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.tag_calls import TagCalls, quoted
+
+__all__ = ["dsml_format"]
+
+
+def dsml_format(name: str, *words: str) -> Format:
+    """Build a format.
+
+    Args:
+        name: Its name.
+        words: What may stand around the calls, `function_calls`.
+    """
+    return Format(
+        names=(name,),
+        openers=tuple(f"<｜DSML｜{word}>" for word in words),
+        block=TagCalls(
+            "<｜DSML｜invoke name=",
+            "</｜DSML｜invoke>",
+            "<｜DSML｜parameter name=",
+            "</｜DSML｜parameter>",
+            block_ends=tuple(f"</｜DSML｜{word}>" for word in words),
+            read_key=_read_key,
+        ),
+    )
+
+
+def _read_key(head: str) -> tuple[str, bool | None]:
+    key, attribute, value = head.partition(" string=")
+    return quoted(key), quoted(value) != "false" if attribute else None

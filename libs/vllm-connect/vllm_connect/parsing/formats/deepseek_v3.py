@@ -1,0 +1,37 @@
+r"""DeepSeek V3 and R1.
+
+`<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{"x": 1}\n```<｜tool▁call▁end｜>`, ended by
+`<｜tool▁calls▁end｜>`. Source: the chat template of deepseek-ai/DeepSeek-V3-0324.
+"""
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.header_calls import header_call
+from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.tools import Tools
+
+BEGIN, CALL, SEPARATOR = "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>"
+
+
+def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    del tools
+    mark = opener
+    while True:
+        yield from scanner.space()
+        if mark != CALL and not (yield from scanner.find(CALL)):
+            return False
+        kind, mark = yield from scanner.up_to(SEPARATOR, limit=64)
+        if not mark or not kind.strip().isidentifier():
+            return False
+        if not (yield from header_call(scanner, ("\n", "```"), fences=("```json", "json"))):
+            return False
+        yield from scanner.space()
+        yield from scanner.find("```")
+        yield from scanner.space()
+        yield from scanner.find("<｜tool▁call▁end｜>")
+        yield from scanner.space()
+        mark = yield from scanner.find(CALL, "<｜tool▁calls▁end｜>")
+        if mark != CALL:
+            return True
+
+
+FORMAT = Format(names=("deepseek_v3",), openers=(BEGIN,), block=_block)

@@ -1,0 +1,12 @@
+r"""Dots: `<dots_function_call>\n<invoke name="f">\n<parameter name="k">v</parameter>\n</invoke>\n</dots_function_call>`."""
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.tag_calls import TagCalls
+
+FORMAT = Format(
+    names=("dots",),
+    openers=("<dots_function_call>",),
+    block=TagCalls(
+        "<invoke name=", "</invoke>", "<parameter name=", "</parameter>", block_ends=("</dots_function_call>",)
+    ),
+)

@@ -1,0 +1,10 @@
+"""FunctionGemma: `<start_function_call>call:f{city:<escape>Tokyo<escape>}<end_function_call>`, repeated."""
+
+from vllm_connect.parsing.brace_calls import BraceCalls
+from vllm_connect.parsing.format import Format
+
+FORMAT = Format(
+    names=("functiongemma",),
+    openers=("<start_function_call>",),
+    block=BraceCalls("<escape>", ("<end_function_call>",), typed=True),
+)

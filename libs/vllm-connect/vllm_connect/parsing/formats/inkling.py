@@ -1,0 +1,13 @@
+"""Inkling: `<|message_model|><|content_invoke_tool_json|>{"name": "f", "args": {"x": 1}}<|end_message|>`, repeated."""
+
+from functools import partial
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.json_calls import call_object, json_objects
+
+FORMAT = Format(
+    names=("inkling",),
+    openers=("<|content_invoke_tool_json|>",),
+    block=json_objects("<|end_message|>", item=partial(call_object, arguments=frozenset({"args", "arguments"}))),
+    noise=("<|message_model|>", "<|content_text|>", "<|end_message|>"),
+)

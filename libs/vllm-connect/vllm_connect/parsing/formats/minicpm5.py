@@ -1,0 +1,10 @@
+"""MiniCPM 5: `<function name="f"><param name="k">v</param></function>`, repeated."""
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.tag_calls import TagCalls
+
+FORMAT = Format(
+    names=("minicpm5",),
+    openers=("<function name=",),
+    block=TagCalls("<function name=", "</function>", "<param name=", "</param>"),
+)

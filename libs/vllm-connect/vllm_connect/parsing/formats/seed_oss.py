@@ -1,0 +1,12 @@
+r"""Seed OSS: `<seed:tool_call>\n<function=f>\n<parameter=k>\nv\n</parameter>\n</function>\n</seed:tool_call>`."""
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.tag_calls import TagCalls
+
+FORMAT = Format(
+    names=("seed_oss",),
+    openers=("<seed:tool_call>",),
+    block=TagCalls(
+        "<function=", "</function>", "<parameter=", "</parameter>", block_ends=("</seed:tool_call>",), wrapped=True
+    ),
+)

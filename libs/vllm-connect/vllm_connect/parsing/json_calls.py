@@ -1,0 +1,211 @@
+"""Calls that are JSON objects: one between markers, several in an array, or bare.
+
+`{"name": "f", "arguments": {"x": 1}}` in the order the model likes; the arguments' text goes out verbatim as it comes,
+or, where they stand before the name, when the name has come. The brace that ends the arguments waits for the one that
+ends the call, so that a call that breaks off between them cannot look whole.
+"""
+
+from collections.abc import Callable
+
+from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.tools import Tools
+
+__all__ = [
+    "ARGUMENTS",
+    "NAMES",
+    "call_object",
+    "closer",
+    "items",
+    "json_array",
+    "json_bare",
+    "json_objects",
+    "named_object",
+]
+
+NAMES = frozenset({"name"})
+ARGUMENTS = frozenset({"arguments", "parameters"})
+OTHERS = frozenset({"id", "type", "function", "description"})
+"""Keys that a bare call may have beside its name and arguments; with any other it is just JSON."""
+
+
+def call_object(
+    scanner: Scanner, names: frozenset[str] = NAMES, arguments: frozenset[str] = ARGUMENTS, bare: int = 0
+) -> Reading[bool]:
+    """Read one call.
+
+    Args:
+        scanner: The text, at a brace.
+        names: Keys of the tool's name.
+        arguments: Keys of the arguments.
+        bare: How many brackets stand open after the brace, where nothing but the keys makes an object a call; an object
+            with a key that no call has is then text, up to the last of these brackets. 0 between markers.
+
+    Returns:
+        Whether the object was whole and a call.
+    """
+    if not (yield from scanner.find("{")):
+        return False
+    named = given = False
+    early: list[str] | None = None  # arguments that came before the name
+    close = ""
+    while True:
+        yield from scanner.space()
+        key = yield from scanner.json_string()
+        if key is None or not (yield from _colon(scanner)):
+            return False
+        if key in names and not named:
+            name = yield from scanner.json_string()
+            if not name:
+                return False
+            scanner.begin(name)
+            named = True
+            for piece in early or ():
+                scanner.arguments(piece)
+        elif key in arguments and not given:
+            given = True
+            early = None if named else []
+            end = yield from scanner.json_value(scanner.arguments if early is None else early.append)
+            if end is None:
+                return False
+            close = end
+        elif bare and key not in OTHERS:
+            yield from _pass_on(scanner, bare)
+            return False
+        elif (yield from scanner.json_value(_nothing)) is None:
+            return False
+        yield from scanner.space()
+        mark = yield from scanner.find(",", "}")
+        if mark != ",":
+            break
+    if not mark or not named:
+        return False
+    scanner.end(close)
+    return True
+
+
+def _pass_on(scanner: Scanner, depth: int) -> Reading[None]:
+    """Say what was read, and the rest of the brackets it stands in, as text."""
+    scanner.reject()
+    end = yield from scanner.json_rest(depth, scanner.text)
+    if end:
+        scanner.text(end)
+
+
+def named_object(scanner: Scanner) -> Reading[bool]:
+    """Read a call whose name is the only key: `{"f": {"x": 1}}`."""
+    if not (yield from scanner.find("{")):
+        return False
+    yield from scanner.space()
+    name = yield from scanner.json_string()
+    if not name or not (yield from _colon(scanner)):
+        return False
+    scanner.begin(name)
+    close = yield from scanner.json_value(scanner.arguments)
+    if close is None:
+        return False
+    yield from scanner.space()
+    if not (yield from scanner.find("}")):
+        return False
+    scanner.end(close)
+    return True
+
+
+Item = Callable[[Scanner], Reading[bool]]
+
+
+def json_objects(*closers: str, item: Item = call_object, after: tuple[str, ...] = ()) -> Block:
+    """Build a block of one object between markers.
+
+    Args:
+        closers: Words that may end the block; it may also end without one.
+        item: Reads the object.
+        after: Words that may stand between opener and object.
+    """
+
+    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        del opener, tools
+        yield from scanner.space()
+        if after and (yield from scanner.find(*after)):
+            yield from scanner.space()
+        if not (yield from item(scanner)):
+            return False
+        yield from closer(scanner, closers)
+        return True
+
+    return block
+
+
+def json_array(*closers: str, item: Item = call_object) -> Block:
+    """Build a block of an array of objects, or of one object alone.
+
+    Args:
+        closers: Words that may end the block; it may also end without one.
+        item: Reads an object.
+    """
+
+    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        del opener, tools
+        yield from scanner.space()
+        if (yield from scanner.peek()) == "{":
+            whole = yield from item(scanner)
+        else:
+            whole = yield from items(scanner, item)
+        if whole:
+            yield from closer(scanner, closers)
+        return whole
+
+    return block
+
+
+def items(scanner: Scanner, item: Item) -> Reading[bool]:
+    """Read an array of calls, at its bracket."""
+    if not (yield from scanner.find("[")):
+        return False
+    while True:
+        yield from scanner.space()
+        if not (yield from item(scanner)):
+            return False
+        yield from scanner.space()
+        mark = yield from scanner.find(",", "]")
+        if mark != ",":
+            return bool(mark)
+
+
+def json_bare(*, array: bool) -> Block:
+    """Build a block without markers: an object, or an array of objects, that only its keys make a call.
+
+    Args:
+        array: Whether the block is an array.
+    """
+
+    def item(scanner: Scanner) -> Reading[bool]:
+        return (yield from call_object(scanner, bare=2 if array else 1))
+
+    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        del tools
+        scanner.back(opener)
+        return (yield from items(scanner, item) if array else item(scanner))
+
+    return block
+
+
+def _colon(scanner: Scanner) -> Reading[bool]:
+    yield from scanner.space()
+    if not (yield from scanner.find(":")):
+        return False
+    yield from scanner.space()
+    return True
+
+
+def closer(scanner: Scanner, closers: tuple[str, ...]) -> Reading[None]:
+    """Consume a closer, and the white space before it, if one comes; white space alone is text."""
+    if not closers:
+        return
+    space = yield from scanner.space()
+    if not (yield from scanner.find(*closers)) and space:
+        scanner.text(space)
+
+
+def _nothing(piece: str) -> None:
+    del piece

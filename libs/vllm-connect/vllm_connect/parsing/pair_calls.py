@@ -1,0 +1,87 @@
+r"""Calls that are a name and pairs of tags: `f<arg_key>k</arg_key><arg_value>v</arg_value></tool_call>`.
+
+The values are bare text, typed by the tool's schema; white space between the tags means nothing.
+"""
+
+from dataclasses import dataclass
+
+from vllm_connect.parsing.header_calls import is_name
+from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
+from vllm_connect.parsing.tag_calls import Arguments
+from vllm_connect.parsing.tools import Tools
+
+__all__ = ["PairCalls"]
+
+
+@dataclass(frozen=True)
+class PairCalls:
+    """A block of calls in pairs, as a grammar: `block=PairCalls()`.
+
+    Attributes:
+        call: Begins a call; a block whose opener this is holds calls only.
+        call_end: Ends a call.
+        name_end: A word that may end the name.
+        key, key_end, value, value_end: The tags of a pair.
+        block_ends: End the block.
+    """
+
+    call: str = "<tool_call>"
+    call_end: str = "</tool_call>"
+    name_end: str | None = None
+    key: str = "<arg_key>"
+    key_end: str = "</arg_key>"
+    value: str = "<arg_value>"
+    value_end: str = "</arg_value>"
+    block_ends: tuple[str, ...] = ()
+
+    def __call__(self, scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        """Read a block after its opener."""
+        inside = opener == self.call
+        while True:
+            yield from scanner.space()
+            if not inside and not (yield from scanner.find(self.call)):
+                return False
+            if not (yield from self._call(scanner, tools)):
+                return False
+            inside = False
+            if not self.block_ends:
+                return True
+            space = yield from scanner.space()
+            mark = yield from scanner.find(self.call, *self.block_ends)
+            inside = mark == self.call
+            if not inside:
+                if not mark and space:
+                    scanner.text(space)
+                return True
+
+    def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool]:
+        ends = (self.key, self.call_end, *([self.name_end] if self.name_end else []))
+        head, mark = yield from scanner.up_to(*ends, limit=MAX_NAME)
+        name = head.strip()
+        if not mark or not is_name(name):
+            return False
+        scanner.begin(name)
+        arguments = Arguments(scanner)
+        while mark != self.call_end:
+            if mark == self.key and not (yield from self._pair(scanner, tools, name, arguments)):
+                return False
+            yield from scanner.space()
+            mark = yield from scanner.find(self.key, self.call_end)
+            if not mark:
+                return False
+        arguments.end()
+        return True
+
+    def _pair(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
+        key, mark = yield from scanner.up_to(self.key_end, limit=MAX_NAME)
+        key = key.strip()
+        yield from scanner.space()
+        if not mark or not (yield from scanner.find(self.value)):
+            arguments.broken(key, "")
+            return False
+        value, mark = yield from scanner.up_to(self.value_end)
+        if not mark:
+            arguments.broken(key, value)
+            return False
+        arguments.add(key, tools.typed(name, key, value))
+        return True

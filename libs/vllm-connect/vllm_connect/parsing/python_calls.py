@@ -1,0 +1,199 @@
+"""Calls written as Python: `[f(city='Tokyo', n=3), g()]`.
+
+Only literals are arguments: strings, numbers, True, False and None (or JSON's true, false and null), lists, tuples, sets
+and dicts of them, with a sign before a number. Nothing is evaluated; a value is read by `ast.literal_eval`, one value at
+a time, bounded in size and depth.
+"""
+
+import ast
+import json
+import re
+from typing import Any
+
+from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
+from vllm_connect.parsing.tag_calls import Arguments
+from vllm_connect.parsing.tools import Tools
+
+__all__ = ["python_lines", "python_list"]
+
+MAX_VALUE = 1024 * 1024
+MAX_DEPTH = 64
+WORDS = {"true": True, "false": False, "null": None}
+
+_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
+_MARK = re.compile(r"""['"()\[\]{},]""")
+
+
+def python_list(*closers: str) -> Block:
+    """Build a block of a list of calls, or of calls without brackets.
+
+    Args:
+        closers: Words that may end the block.
+    """
+
+    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        del tools
+        if opener == "[":
+            scanner.back(opener)
+        yield from scanner.space()
+        if not (yield from scanner.find("[")):
+            return False
+        while True:
+            if not (yield from _call(scanner)):
+                return False
+            yield from scanner.space()
+            mark = yield from scanner.find(",", "]")
+            if not mark:
+                return False
+            if mark == "]":
+                break
+        if closers:
+            space = yield from scanner.space()
+            if not (yield from scanner.find(*closers)) and space:
+                scanner.text(space)
+        return True
+
+    return block
+
+
+def python_lines(*closers: str) -> Block:
+    """Build a block of calls, one on each line.
+
+    Args:
+        closers: Words that end the block.
+    """
+
+    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        del opener, tools
+        while True:
+            if not (yield from _call(scanner)):
+                return False
+            yield from scanner.space()
+            yield from scanner.find(",")
+            yield from scanner.space()
+            if (yield from scanner.find(*closers)) or not (yield from scanner.peek()):
+                return True
+
+    return block
+
+
+def _call(scanner: Scanner) -> Reading[bool]:
+    """Read one call, after white space."""
+    yield from scanner.space()
+    head, mark = yield from scanner.up_to("(", "\n", ")", "]", ",", '"', "'", " ", limit=MAX_NAME)
+    if mark != "(" or not _NAME.match(head):
+        return False
+    scanner.begin(head)
+    arguments = Arguments(scanner)
+    while True:
+        yield from scanner.space()
+        if (yield from scanner.find(")")):
+            arguments.end()
+            return True
+        key, mark = yield from scanner.up_to("=", ")", ",", "(", limit=MAX_NAME)
+        key = key.strip()
+        if mark != "=" or not key.isidentifier():
+            arguments.broken(key, "")
+            return False
+        text, mark = yield from _value(scanner)
+        try:
+            value = literal(text) if mark else None
+        except ValueError:
+            mark = ""
+        if not mark:
+            arguments.broken(key, text)
+            return False
+        arguments.add(key, value)
+        if mark == ")":
+            arguments.end()
+            return True
+
+
+def _value(scanner: Scanner) -> Reading[tuple[str, str]]:
+    """Read the text of a value up to the comma or parenthesis that ends it."""
+    pieces: list[str] = []
+    size = depth = 0
+    while size <= MAX_VALUE:
+        piece, mark = yield from scanner.up_to(*"'\"()[]{},", limit=MAX_VALUE)
+        pieces.append(piece)
+        size += len(piece) + 1
+        if not mark or (depth == 0 and mark in ",)"):
+            return "".join(pieces), mark
+        pieces.append(mark)
+        if mark in "'\"":
+            whole = yield from _string(scanner, mark, pieces)
+            size += len(pieces[-1])
+            if not whole:
+                break
+        elif mark in "([{":
+            depth += 1
+        elif mark in ")]}":
+            depth -= 1
+            if depth < 0:
+                break
+    return "".join(pieces), ""
+
+
+def _string(scanner: Scanner, quote: str, pieces: list[str]) -> Reading[bool]:
+    """Read the rest of a string, up to its quote."""
+    while True:
+        piece, mark = yield from scanner.up_to(quote, "\\", limit=MAX_VALUE)
+        pieces.append(piece + mark)
+        if mark == quote:
+            return True
+        if not mark or not (yield from scanner.peek()):
+            return False
+        pieces.append(scanner.take(1))
+
+
+def literal(text: str) -> Any:
+    """Read a Python literal as JSON would have it.
+
+    Args:
+        text: The literal.
+
+    Returns:
+        The value; tuples and sets are lists.
+
+    Raises:
+        ValueError: It is no literal, or one that JSON has not.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError("an empty value")
+    deepest = depth = 0
+    for mark in _MARK.findall(text):
+        depth += (mark in "([{") - (mark in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise ValueError("nested too deep")
+    try:
+        return _json_like(ast.parse(_one_line(text), mode="eval").body)
+    except (SyntaxError, RecursionError, MemoryError, TypeError):
+        raise ValueError("no Python literal") from None
+
+
+def _one_line(text: str) -> str:
+    """Escape line ends inside strings, which models write and Python does not allow."""
+    return text.replace("\r\n", "\n").replace("\n", "\\n") if "\n" in text and "'''" not in text else text
+
+
+def _json_like(node: ast.expr) -> Any:
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str | bool | int | float) or node.value is None:
+            json.dumps(node.value, allow_nan=False)
+            return node.value
+    elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return [_json_like(item) for item in node.elts]
+    elif isinstance(node, ast.Dict):
+        keys = [_json_like(key) if key is not None else None for key in node.keys]
+        if all(isinstance(key, str) for key in keys):
+            return dict(zip(keys, map(_json_like, node.values), strict=True))
+    elif isinstance(node, ast.Name) and node.id in WORDS:
+        return WORDS[node.id]
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        value = _json_like(node.operand)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return -value if isinstance(node.op, ast.USub) else value
+    raise ValueError("no literal")

@@ -1,0 +1,156 @@
+r"""Calls in tags, one for each parameter: `<invoke name="f"><parameter name="k">v</parameter></invoke>`.
+
+The values are bare text; the tool's schema says what they are (`Tools.typed`), unless the tag itself does. The arguments
+go out a parameter at a time, and the brace that ends them when the call's own tag ends.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from vllm_connect.parsing.header_calls import is_name
+from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
+from vllm_connect.parsing.tools import Tools
+
+__all__ = ["Arguments", "TagCalls", "bare_name", "quoted"]
+
+
+class Arguments:
+    """The arguments of the open call, said a parameter at a time.
+
+    Args:
+        scanner: Where they are said.
+    """
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self._first = True
+
+    def add(self, key: str, value: Any) -> None:
+        """Say a parameter."""
+        self._scanner.arguments(self._lead(key) + json.dumps(value, ensure_ascii=False))
+
+    def broken(self, key: str, text: str) -> None:
+        """Say what came of a parameter that was cut; the arguments are then no JSON."""
+        self._scanner.arguments(self._lead(key) + json.dumps(text, ensure_ascii=False)[:-1])
+
+    def end(self) -> None:
+        """End the call."""
+        self._scanner.end("{}" if self._first else "}")
+
+    def _lead(self, key: str) -> str:
+        lead = "{" if self._first else ", "
+        self._first = False
+        return f"{lead}{json.dumps(key, ensure_ascii=False)}: "
+
+
+def quoted(text: str) -> str:
+    """Take the quotes off a tag's attribute."""
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def bare_name(head: str) -> tuple[str, bool | None]:
+    """Read `f` or `"f"`: a name, and nothing about its type."""
+    return quoted(head), None
+
+
+def one_newline(text: str) -> str:
+    """Take off the line ends that wrap a value, one on each side."""
+    text = text.removeprefix("\r\n" if text.startswith("\r\n") else "\n")
+    return text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
+
+
+@dataclass(frozen=True)
+class TagCalls:
+    """A block of calls in tags, as a grammar: `block=TagCalls(...)`.
+
+    Attributes:
+        call: What begins a call, up to its name: `<invoke name=`.
+        call_end: Ends a call.
+        parameter: What begins a parameter, up to its name.
+        parameter_end: Ends a parameter.
+        block_ends: End the block.
+        before: Words that may stand before a call, in this order.
+        after: Words that may stand after a call, in this order.
+        wrapped: Whether a line end on each side of a value is not part of it.
+        read_key: Reads a parameter's name out of its tag, and whether the tag says that the value is text (True), JSON
+            (False) or nothing (None).
+    """
+
+    call: str
+    call_end: str
+    parameter: str
+    parameter_end: str
+    block_ends: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    wrapped: bool = False
+    read_key: Callable[[str], tuple[str, bool | None]] = bare_name
+
+    def __call__(self, scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        """Read a block after its opener."""
+        inside = opener == self.call
+        while True:
+            if not inside:
+                yield from self._words(scanner, self.before)
+                yield from scanner.space()
+                if not (yield from scanner.find(self.call)):
+                    return False
+            if not (yield from self._call(scanner, tools)):
+                return False
+            yield from self._words(scanner, self.after)
+            space = yield from scanner.space()
+            inside = bool((yield from scanner.find(self.call)))
+            if inside:
+                continue
+            if self.before and (yield from scanner.find(self.before[0])):
+                continue
+            if not (self.block_ends and (yield from scanner.find(*self.block_ends))) and space:
+                scanner.text(space)
+            return True
+
+    @staticmethod
+    def _words(scanner: Scanner, words: tuple[str, ...]) -> Reading[None]:
+        for word in words:
+            yield from scanner.space()
+            yield from scanner.find(word)
+
+    def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool]:
+        head, end = yield from scanner.up_to(">", limit=MAX_NAME)
+        name = quoted(head)
+        if not end or not is_name(name):
+            return False
+        scanner.begin(name)
+        arguments = Arguments(scanner)
+        while True:
+            yield from scanner.space()
+            mark = yield from scanner.find(self.parameter, self.call_end)
+            if mark == self.call_end:
+                arguments.end()
+                return True
+            if not mark or not (yield from self._parameter(scanner, tools, name, arguments)):
+                return False
+
+    def _parameter(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
+        head, end = yield from scanner.up_to(">", limit=MAX_NAME)
+        key, is_text = self.read_key(head)
+        if not end:
+            arguments.broken(key, "")
+            return False
+        value, end = yield from scanner.up_to(self.parameter_end)
+        if not end:
+            arguments.broken(key, value)
+            return False
+        if self.wrapped:
+            value = one_newline(value)
+        arguments.add(key, value if is_text else tools.typed(name, key, value) if is_text is None else _json(value))
+        return True
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

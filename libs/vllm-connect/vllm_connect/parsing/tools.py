@@ -1,0 +1,180 @@
+"""What a request's tools say about names and arguments.
+
+`Tools([{"type": "function", "function": {"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}}}])` knows
+that `f` is declared and that its `n` is an integer, which decides how `<parameter=n>42</parameter>` is read.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vllm_connect.parsing.arguments import ArgumentsError, read_arguments
+
+__all__ = ["Tools", "schema_types"]
+
+TYPES = ("null", "integer", "number", "boolean", "object", "array", "string")
+"""JSON types in the order in which a text is tried as one of them."""
+
+
+class Tools:
+    """The tools of a request.
+
+    Args:
+        tools: The tools in OpenAI's shape; None where they are not known, and any name may be one.
+    """
+
+    def __init__(self, tools: Sequence[Mapping[str, Any]] | None) -> None:
+        self.known = tools is not None
+        self._parameters: dict[str, Mapping[str, Any]] = {}
+        for tool in tools or ():
+            function = tool.get("function") or tool
+            if isinstance(function.get("name"), str):
+                self._parameters[function["name"]] = function.get("parameters") or {}
+
+    def declares(self, name: str) -> bool:
+        """Tell whether a name may be called."""
+        return not self.known or name in self._parameters
+
+    def misfit(self, name: str, arguments: str) -> str | None:
+        """Say why a call cannot be meant.
+
+        Args:
+            name: The tool's name.
+            arguments: The arguments' JSON text.
+
+        Returns:
+            The reason; None if the tool is declared and the arguments fit its schema.
+        """
+        if not self.declares(name):
+            return f"there is no tool {name!r}"
+        try:
+            value = read_arguments(arguments)
+        except ArgumentsError as error:
+            return str(error)
+        schema = self._parameters.get(name)
+        if not schema:
+            return None
+        import jsonschema  # noqa: PLC0415 - slow to import, and few calls need it
+
+        errors = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)(schema)
+        problem = next(errors.iter_errors(value), None)
+        return None if problem is None else str(problem.message)[:200]
+
+    def typed(self, name: str, key: str, text: str) -> Any:
+        """Read a parameter that a format writes as bare text, by the type its schema declares.
+
+        Args:
+            name: The tool's name.
+            key: The parameter's name.
+            text: The text.
+
+        Returns:
+            The value; the text itself where no type says otherwise.
+        """
+        schema = self._parameters.get(name, {})
+        properties = schema.get("properties")
+        declared = properties.get(key) if isinstance(properties, Mapping) else None
+        if declared is None:
+            return text if not properties and not self.known else _json_or(text, text)
+        types = schema_types(declared, schema)
+        return _json_or(text, text) if not types else _as_one_of(types, text)
+
+
+def schema_types(schema: Any, root: Mapping[str, Any] | None = None, depth: int = 0) -> frozenset[str]:
+    """List the JSON types that a schema allows.
+
+    Args:
+        schema: The schema of one value.
+        root: The schema that its references point into.
+        depth: How many schemas it stands in.
+
+    Returns:
+        The types it names, empty where it names none.
+    """
+    if not isinstance(schema, Mapping) or depth > 16:  # noqa: PLR2004 - deeper than any schema of a parameter
+        return frozenset()
+    found: set[str] = set()
+    declared = schema.get("type")
+    found.update([declared] if isinstance(declared, str) else [t for t in declared or () if isinstance(t, str)])
+    if not declared:
+        values = [*(schema.get("enum") or ()), *([schema["const"]] if "const" in schema else [])]
+        found.update(_type_of(value) for value in values)
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and root is not None:
+        found |= schema_types(_resolved(reference, root), root, depth + 1)
+    for union in ("anyOf", "oneOf", "allOf"):
+        for branch in schema.get(union) or ():
+            found |= schema_types(branch, root, depth + 1)
+    return frozenset(ALIASES.get(name, name) for name in found)
+
+
+ALIASES = {
+    "str": "string",
+    "text": "string",
+    "enum": "string",
+    "int": "integer",
+    "float": "number",
+    "double": "number",
+    "bool": "boolean",
+    "dict": "object",
+    "list": "array",
+}
+"""Names of types that are not JSON Schema's but are met in tools."""
+
+
+def _resolved(reference: str, root: Mapping[str, Any]) -> Any:
+    found: Any = root
+    for part in reference.removeprefix("#/").split("/"):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _type_of(value: Any) -> str:
+    kinds = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
+    return next((name for kind, name in kinds if isinstance(value, kind)), "null")
+
+
+def _as_one_of(types: frozenset[str], text: str) -> Any:
+    for name in TYPES:
+        if name in types:
+            value = _as(name, text)
+            if value is not _NONE_OF_IT:
+                return value
+    return text
+
+
+_NONE_OF_IT = object()
+
+
+def _as(name: str, text: str) -> Any:  # noqa: PLR0911 - one line for each type
+    bare = text.strip()
+    if name == "string":
+        return text
+    if name == "null":
+        return None if bare.lower() in ("null", "none") else _NONE_OF_IT
+    if name == "boolean":
+        return {"true": True, "1": True, "false": False, "0": False}.get(bare.lower(), _NONE_OF_IT)
+    try:
+        if name == "integer":
+            return int(bare)
+        if name == "number":
+            number = float(bare)
+            if not math.isfinite(number):
+                return _NONE_OF_IT
+            return int(bare) if bare.lstrip("+-").isdigit() else number
+        value = json.loads(bare)
+    except (ValueError, RecursionError):
+        return _NONE_OF_IT
+    return value if isinstance(value, dict if name == "object" else list) else _NONE_OF_IT
+
+
+def _json_or(text: str, other: Any) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return other
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)

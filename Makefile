@@ -1,0 +1,63 @@
+# Everything a developer runs. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
+SOURCES := libs tests cookbook
+
+.PHONY: help install demo test test-live vllm lint format types build check-install test-floors constraints clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Install the three packages and the tools into .venv
+
+$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard libs/*/pyproject.toml)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt $(addprefix -e ,$(PACKAGES)) --group dev
+	touch $@
+
+demo: install ## Run both agents against a real vLLM (started here unless VLLM_BASE_URL is set)
+	$(BIN)/python tests/live/with_server.py --enable-auto-tool-choice --tool-call-parser hermes --reasoning-parser qwen3 -- $(BIN)/python cookbook/demo.py
+
+test: install ## Run everything that needs no server
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not live" tests
+
+test-live: install ## Run the suite against real vLLM servers (started here unless VLLM_BASE_URL is set)
+	$(BIN)/python -m pytest -q -m live tests/live
+
+vllm: ## Serve the demo model in the foreground; FLAGS are vLLM's
+	tests/live/server/serve $(FLAGS)
+
+lint: install ## Check style
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+format: install ## Apply style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+types: install ## Check types
+	$(BIN)/mypy $(SOURCES)
+
+build: install ## Build a wheel and an sdist of each package into dist/
+	rm -rf dist
+	for package in $(PACKAGES); do $(BIN)/uv build -q -o dist $$package || exit 1; done
+
+check-install: build ## Install each package alone into an empty environment and import it
+	tests/check_install.sh $(BIN)/uv
+
+test-floors: install ## Run the adapters' tests at the oldest supported frameworks
+	test -x .venv-floors/bin/python || $(PYTHON) -m venv .venv-floors
+	$(BIN)/uv pip install -q -p .venv-floors/bin/python --resolution lowest-direct -r tests/floors.txt $(addprefix -e ,$(PACKAGES))
+	.venv-floors/bin/python -m pytest -q -p no:cacheprovider -m "not live and not newest" tests/langchain tests/llamaindex
+
+constraints: install ## Compile constraints.txt anew
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-header --no-annotate \
+		--no-emit-package vllm-connect --group dev $(addsuffix /pyproject.toml,$(PACKAGES)) -o constraints.txt
+
+clean: ## Remove what the other targets made
+	rm -rf dist build .venv .venv-floors .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

@@ -1,0 +1,39 @@
+"""Real servers, started once a session and only when a test asks for them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live.vllm_server import running
+
+HERMES = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"]
+PYTHONIC = ["--enable-auto-tool-choice", "--tool-call-parser", "pythonic"]
+DETAILS = ["--enable-prompt-tokens-details"]
+
+
+def _server(variable: str, flags: list[str]) -> Iterator[str]:
+    given = os.environ.get(variable)
+    if given:
+        yield given
+    else:
+        with running([*flags, *DETAILS]) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def flagged_server() -> Iterator[str]:
+    """A server with the right parsers; `VLLM_BASE_URL` names one that runs already."""
+    yield from _server("VLLM_BASE_URL", HERMES)
+
+
+@pytest.fixture(scope="session")
+def plain_server() -> Iterator[str]:
+    """A server without parser flags; `VLLM_PLAIN_BASE_URL` names one that runs already."""
+    yield from _server("VLLM_PLAIN_BASE_URL", [])
+
+
+@pytest.fixture(scope="session")
+def wrong_server() -> Iterator[str]:
+    """A server with a parser of another family; `VLLM_WRONG_BASE_URL` names one that runs already."""
+    yield from _server("VLLM_WRONG_BASE_URL", PYTHONIC)

@@ -37,6 +37,9 @@ from vllm_connect.errors import (
     TransportError,
     VllmError,
 )
+from vllm_connect.parsing.format import Format, find_format, format_names
+from vllm_connect.parsing.output import OutputParser, parse_output
+from vllm_connect.parsing.reasoning import reasoning_names
 from vllm_connect.request import ChatRequest, RequestFields, merge, overlay
 from vllm_connect.server import ModelCard, ServerInfo
 from vllm_connect.wire.sse import SSEDecoder
@@ -56,11 +59,13 @@ __all__ = [
     "ContextOverflowError",
     "Delta",
     "Finish",
+    "Format",
     "InvalidToolCall",
     "Logprobs",
     "Metadata",
     "ModelCard",
     "ModelNotFoundError",
+    "OutputParser",
     "PermissionDeniedError",
     "ProtocolError",
     "RateLimitedError",
@@ -88,9 +93,13 @@ __all__ = [
     "VllmError",
     "configuration_error",
     "environment",
+    "find_format",
     "fold",
     "fold_choices",
+    "format_names",
     "merge",
     "overlay",
+    "parse_output",
+    "reasoning_names",
     "refuse_unknown",
 ]

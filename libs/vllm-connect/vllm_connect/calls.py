@@ -3,7 +3,6 @@
 import random
 import time
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import msgspec
 
@@ -11,6 +10,7 @@ from vllm_connect.chat_exchange import ChatExchange
 from vllm_connect.config import VllmConfig, scrub, secrets_of
 from vllm_connect.errors import ProtocolError, StreamingDisabledError
 from vllm_connect.exchange import Exchange, Terms
+from vllm_connect.parsing.ids import new_call_id
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.retry import RetryBudget, RetryPolicy
 from vllm_connect.server import ServerInfo, read_models, read_version
@@ -83,7 +83,9 @@ class Calls:
         """Take the answers of `probes`, each None where there was none."""
         version, models = answers
         told, numbers = read_version(version)
-        self.info = ServerInfo(version=numbers, version_text=told, models=read_models(models))
+        cards = read_models(models)
+        self.knowledge.roots = {card.id: card.root or card.id for card in cards}
+        self.info = ServerInfo(version=numbers, version_text=told, models=cards)
         return self.info
 
     def read_count(self, body: bytes) -> int:
@@ -106,7 +108,7 @@ class Calls:
             raise ProtocolError(f"the server's answer has no usable {name!r}: {error}; is it a vLLM server?") from None
 
     def _chat(self, request: ChatRequest, version: Version | None) -> ChatExchange:
-        return ChatExchange(request, self._terms(), knowledge=self.knowledge, new_id=_new_id, version=version)
+        return ChatExchange(request, self._terms(), knowledge=self.knowledge, new_id=new_call_id, version=version)
 
     def _post(self, path: str, body: dict[str, Any]) -> Exchange:
         sent = {name: value for name, value in body.items() if value is not None}
@@ -119,8 +121,3 @@ class Calls:
         secrets = secrets_of(self._config)
         policy = RetryPolicy(self._config, random.random)
         return Terms(policy, self._budget, lambda text: scrub(text, secrets), time.time)
-
-
-def _new_id(name: str, index: int) -> str:
-    del name, index
-    return f"call_{uuid4().hex}"

@@ -107,6 +107,11 @@ class RequestFields(BaseModel):
     reasoning_parser: str | None = "auto"
     """Who splits reasoning off where the server does not: `auto`, a parser's name, or None for nobody; never sent."""
 
+    calls_in_reasoning: bool = False
+    """Look for tool calls in reasoning too, where they are parsed here; never sent."""
+    reasoning_as_answer: bool = False
+    """Take the reasoning for the answer where the server found no other; never sent."""
+
     reasoning: bool | Effort | None = None
     """Thinking on, off, or with an effort; set through the keys that the model's template reads."""
     reasoning_effort: Effort | None = None
@@ -175,8 +180,10 @@ DEEP = frozenset(
 
 UNSENT = frozenset(
     {
+        "calls_in_reasoning",
         "extra_body",
         "reasoning",
+        "reasoning_as_answer",
         "reasoning_parser",
         "response_format",
         "stop",

@@ -1,23 +1,58 @@
-"""What to send for a request, and how to read the answer."""
+"""How the tool calls of one request come about: by the server's parser, or by ours.
+
+For `tool_parser="auto"`, in this order:
+
+1. The server parses. A call that it leaves in the text is recovered, if it is complete, names a bound tool and fits its
+   schema.
+2. The server has no parser and says so with a 400: the same request goes again with `tool_choice="none"`, which shows
+   the tools to the model and leaves its words alone, and the words are parsed here. That is remembered for the model.
+   A required or named choice is then forced by a grammar.
+
+`"server"` switches all of it off, and a format, or its name, goes straight to our parser.
+Source: the handling of tool_choice in vLLM 0.8.5 to 0.33.0.
+"""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from vllm_connect.request import ChatRequest, Version
+from vllm_connect.client_parsing import ParsingFilter
+from vllm_connect.constraints import StructuredOutputs
+from vllm_connect.parsing.families import Family, find_family
+from vllm_connect.parsing.forced import forced_format, forced_schema
+from vllm_connect.parsing.format import Format, find_format, format_names
+from vllm_connect.parsing.output import OutputParser
+from vllm_connect.parsing.sniffing import sniffing_format
+from vllm_connect.request import ChatRequest, Version, resolve_tool_choice
 from vllm_connect.stream import DeltaFilter
 
 __all__ = ["Knowledge", "Plan", "plan_answer"]
 
 
 class Knowledge:
-    """What calls have taught about a server; shared by all clients of one model object."""
+    """What calls have taught about a server; shared by all clients of one model object.
+
+    Attributes:
+        roots: What is really served under each name; None before the server was asked.
+    """
 
     def __init__(self) -> None:
         self._without_tool_parser: set[str | None] = set()
+        self.roots: dict[str, str] | None = None
 
     def learn_no_tool_parser(self, model: str | None) -> None:
         """Remember that the server has no tool parser for a model."""
         self._without_tool_parser.add(model)
+
+    def has_no_tool_parser(self, model: str | None) -> bool:
+        """Tell whether the server is known to have no tool parser for a model."""
+        return model in self._without_tool_parser
+
+    def family(self, model: str | None) -> Family | None:
+        """Tell a model's family: from what is served, else from its name."""
+        roots = self.roots or {}
+        root = roots.get(model) if model is not None else next(iter(roots.values()), None)
+        return find_family(root, model)
 
 
 class Plan:
@@ -42,6 +77,99 @@ class Plan:
 
 
 def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | None) -> Plan:
-    """Plan one request."""
-    del knowledge
-    return Plan(request.body(version))
+    """Plan one request.
+
+    Args:
+        request: What is asked.
+        knowledge: What is known of the server.
+        version: The server's version, None for the newest.
+
+    Returns:
+        The plan.
+
+    Raises:
+        ConfigurationError: No server could accept the request, or a parser's name is unknown.
+    """
+    family = knowledge.family(request.model)
+    if request.tool_parser == "server":
+        return Plan(request.body(version), _filters(request, None, family, "server"))
+    if not request.tools or resolve_tool_choice(request.tool_choice, request.tools) == "none":
+        return Plan(request.body(version), _filters(request, None, family, "server"))
+    if request.tool_parser != "auto":
+        return _parsed_here(request, _format(request.tool_parser), family, version)
+    format_ = _family_format(family)
+    if knowledge.has_no_tool_parser(request.model):
+        return _parsed_here(request, format_, family, version)
+    new_filter = _filters(request, format_, family, f"recovered:{format_.names[0]}", recover=True)
+    return Plan(request.body(version), new_filter, retries_without_parser=True)
+
+
+def _format(parser: str | Format) -> Format:
+    return find_format(parser) if isinstance(parser, str) else parser
+
+
+def _family_format(family: Family | None) -> Format:
+    if family is not None and family.tools in format_names():
+        return find_format(str(family.tools))
+    return sniffing_format()
+
+
+def _parsed_here(request: ChatRequest, format_: Format, family: Family | None, version: Version | None) -> Plan:
+    """Plan an answer whose calls are parsed here, or forced by a grammar."""
+    choice = resolve_tool_choice(request.tool_choice, request.tools)
+    changes: dict[str, Any] = {"tool_choice": "none"}
+    via = f"client:{format_.names[0]}"
+    if choice == "required" or isinstance(choice, dict):
+        name = choice["function"]["name"] if isinstance(choice, dict) else None
+        schema = forced_schema(request.tools or [], name, parallel=request.parallel_tool_calls is not False)
+        changes["structured_outputs"] = StructuredOutputs.model_validate(
+            {"json": schema, "disable_any_whitespace": True}
+        )
+        format_, via = forced_format(name), "forced"
+    elif request.skip_special_tokens is None:
+        changes["skip_special_tokens"] = False
+    body = request.model_copy(update=changes).body(version)
+    body.pop("parallel_tool_calls", None)
+    return Plan(body, _filters(request, format_, family, via))
+
+
+def _filters(
+    request: ChatRequest, format_: Format | None, family: Family | None, via: str, *, recover: bool = False
+) -> Callable[[int], DeltaFilter] | None:
+    if format_ is None and request.reasoning_parser is None and not request.reasoning_as_answer:
+        return None
+    reasoning = _reasoning(request, family)
+
+    def new_parser(choice: int, reasoning_wanted: bool) -> OutputParser:
+        return OutputParser(
+            format_,
+            reasoning if reasoning_wanted else None,
+            request.tools,
+            choice=choice,
+            recover=recover,
+            calls_in_reasoning=request.calls_in_reasoning,
+        )
+
+    def new_filter(choice: int) -> DeltaFilter:
+        return ParsingFilter(choice, partial(new_parser, choice), via, promote_reasoning=request.reasoning_as_answer)
+
+    return new_filter
+
+
+def _reasoning(request: ChatRequest, family: Family | None) -> str | None:
+    """Choose how reasoning is split off the text, where the server has not done so."""
+    if request.reasoning_parser != "auto":
+        return request.reasoning_parser
+    return family.reasoning if family is not None and family.pattern in PREFILLED and _thinks(request) else "auto"
+
+
+PREFILLED = frozenset({"qwq", "deepseek-r1"})
+"""Families whose templates put the opener of the reasoning into every prompt."""
+
+
+def _thinks(request: ChatRequest) -> bool:
+    keys = request.chat_template_kwargs or {}
+    return (
+        request.reasoning not in (False, "none")
+        and keys.get("enable_thinking", keys.get("thinking", True)) is not False
+    )

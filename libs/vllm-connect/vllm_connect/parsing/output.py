@@ -17,6 +17,7 @@ from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.ids import new_ids
 from vllm_connect.parsing.reasoning import Reasoning, find_reasoning
 from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.sniffing import sniffing_format
 from vllm_connect.parsing.tools import Tools
 
 __all__ = ["OutputParser", "parse_output"]
@@ -26,7 +27,7 @@ class OutputParser:
     """Reads one answer.
 
     Args:
-        tool_parser: A format or its name; None where no calls are looked for.
+        tool_parser: A format or its name, `auto` for any that is unmistakable; None where no calls are looked for.
         reasoning_parser: The name of a reasoning parser, `auto` for any unmistakable opener, None where reasoning is not
             looked for.
         tools: The tools in OpenAI's shape; None where they are not known and any name may be called.
@@ -50,7 +51,7 @@ class OutputParser:
         recover: bool = False,
         calls_in_reasoning: bool = False,
     ) -> None:
-        self.format = find_format(tool_parser) if isinstance(tool_parser, str) else tool_parser
+        self.format = _format(tool_parser)
         self._reasonings = find_reasoning(reasoning_parser)
         self._tools = Tools(tools)
         self._hold = recover or (self.format is not None and not self.format.unmistakable)
@@ -161,6 +162,12 @@ class OutputParser:
                 _, pieces = calls.setdefault(delta.index, (delta.name or "", []))
                 pieces.append(delta.arguments)
         return all(self._tools.misfit(name, "".join(pieces) or "{}") is None for name, pieces in calls.values())
+
+
+def _format(parser: str | Format | None) -> Format | None:
+    if parser == "auto":
+        return sniffing_format()
+    return find_format(parser) if isinstance(parser, str) else parser
 
 
 def parse_output(

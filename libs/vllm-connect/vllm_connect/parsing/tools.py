@@ -147,7 +147,7 @@ def _as_one_of(types: frozenset[str], text: str) -> Any:
 _NONE_OF_IT = object()
 
 
-def _as(name: str, text: str) -> Any:  # noqa: PLR0911 - one line for each type
+def _as(name: str, text: str) -> Any:
     bare = text.strip()
     if name == "string":
         return text

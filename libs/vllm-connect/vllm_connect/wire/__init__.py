@@ -1,0 +1,1 @@
+"""Bytes and shapes: what goes over the network."""

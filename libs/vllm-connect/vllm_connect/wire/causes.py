@@ -108,17 +108,19 @@ def kind_of(error: BaseException) -> str | None:
     text = str(error).lower()
     if kind == "protocol" and any(words in text for words in HANG_UPS):
         return "cut"
-    if kind == "cut":
+    cause = error.__cause__ or error.__context__
+    if kind == "cut" and cause is not None:
         # httpx says ConnectError for all that goes wrong on the way; what it was stands in the cause.
-        cause = error.__cause__ or error.__context__
-        below = kind_of(cause) if cause is not None and cause is not error else None
-        if below in ("dns", "tls"):
-            return below
-        if "certificate verify failed" in text or "ssl:" in text:
-            return "tls"
-        if "name or service not known" in text or "getaddrinfo" in text:
-            return "dns"
+        below = kind_of(cause)
+        return below if below in ("dns", "tls") else kind
     return kind
+
+
+def _reason(error: BaseException) -> str:
+    """Find the words of the lowest cause; those above it are the library's own."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return str(error) or type(error).__name__
 
 
 class Place:
@@ -167,7 +169,7 @@ class Place:
             return None
         if kind == "timeout":
             return self.timed_out(self._timeout_phase(error))
-        reason = self.route.scrubbed(str(error) or type(error).__name__)
+        reason = self.route.scrubbed(_reason(error))
         if kind == "configuration":
             return ConfigurationError(f"the request to {self.route.place} cannot be sent: {reason}")
         if kind == "protocol":

@@ -7,13 +7,17 @@ nothing for a chunk.
 """
 
 import asyncio
+import atexit
 import math
 import os
 import threading
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
 
 from vllm_connect.errors import ConnectionFailedError
 from vllm_connect.timers import Timers
@@ -48,6 +52,7 @@ class _Opening:
         self.place = place
         self.reused = False
         self.expired: str | None = None
+        self.transport: asyncio.Transport | None = None
         self._large = large
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -89,6 +94,11 @@ class _Opening:
         for at in range(0, len(body), PIECE):
             yield body[at : at + PIECE]
         self.enter("headers")
+
+    def abort(self) -> None:
+        """Drop what was not written yet: closing in order would wait for the server to take it."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def own(self, error: BaseException) -> bool:
         """Tell whether a cancellation is that of the timer and of nobody else."""
@@ -213,6 +223,70 @@ class SessionReply:
             connection.transport.abort()
 
 
+class _Held:
+    """An open session, held until it is closed: by its pool, with its loop, or when the interpreter ends.
+
+    The loop closes it through an asynchronous generator, which every loop closes when it shuts down.
+    """
+
+    all: ClassVar[set["_Held"]] = set()
+
+    def __init__(self, session: "ClientSession", loop: Loop) -> None:
+        self.session = session
+        self.loop = loop
+        self._guard = self._until_closed()
+
+    async def begin(self) -> None:
+        """Hold the session from now on."""
+        await self._guard.__anext__()
+        self.all.add(self)
+
+    async def close(self) -> None:
+        """Close the session; on a loop that is closed, this never waits."""
+        await self._guard.aclose()
+
+    def close_soon(self) -> None:
+        """Close the session in its own loop, from any thread."""
+        if self.loop.is_closed():
+            self.close_now()
+        else:
+            self.loop.call_soon_threadsafe(lambda: _closing.add(self.loop.create_task(self.close())))
+
+    def close_now(self) -> None:
+        """Close the session of a loop that does not run."""
+        closing = self.close()
+        if not self.loop.is_closed():
+            self.loop.run_until_complete(closing)
+            return
+        with suppress(StopIteration):
+            closing.send(None)
+
+    async def _until_closed(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.session.close()
+            self.all.discard(self)
+
+
+_closing: WeakSet["asyncio.Task[None]"] = WeakSet()
+
+
+def _let_go(held: "dict[Loop, _Held]", pid: int) -> None:
+    """Close what a pool leaves behind."""
+    if pid == os.getpid():
+        for each in list(held.values()):
+            each.close_soon()
+
+
+@atexit.register
+def _close_the_last() -> None:
+    """Close the sessions of loops that nobody closed; aiohttp would complain of them."""
+    for held in list(_Held.all):
+        if not held.loop.is_running():
+            held.close_now()
+
+
 class SessionPool:
     """Requests to one server that do not block, from any number of event loops.
 
@@ -222,13 +296,15 @@ class SessionPool:
 
     def __init__(self, route: Route) -> None:
         self._route = route
+        self._urls: dict[str, Any] = {}
         self._forget()
 
     def _forget(self) -> None:
+        """Begin without sessions. Those of a parent process stay held: closing them would change its event loop."""
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._sessions: dict[Loop, tuple[ClientSession, AsyncGenerator[None, None]]] = {}
-        self._urls: dict[str, Any] = {}
+        self._held: dict[Loop, _Held] = {}
+        weakref.finalize(self, _let_go, self._held, self._pid).atexit = False
 
     @asynccontextmanager
     async def open(self, request: HttpRequest, timers: Timers) -> AsyncIterator[SessionReply]:
@@ -247,29 +323,26 @@ class SessionPool:
                 reply.close()
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop, and forget those of loops that are closed."""
+        """Close the connections of this event loop, and those of loops that are closed."""
         loop = asyncio.get_running_loop()
         with self._lock:
-            gone = [self._sessions.pop(key) for key in list(self._sessions) if key is loop or key.is_closed()]
-        for session, _ in gone:
-            await session.close()
+            gone = [self._held.pop(key) for key in list(self._held) if key is loop or key.is_closed()]
+        for held in gone:
+            await held.close()
 
     async def _session(self) -> "ClientSession":
         if self._pid != os.getpid():
-            # Closing would change the event loop that this process shares with its parent.
-            _of_the_parent.append(self._sessions)
             self._forget()
         loop = asyncio.get_running_loop()
-        found = self._sessions.get(loop)
-        if found is not None and not found[0].closed:
-            return found[0]
+        found = self._held.get(loop)
+        if found is not None and not found.session.closed:
+            return found.session
         await self.aclose()
-        session = _new_session(self._route)
-        guard = _close_with_the_loop(session)
-        await guard.__anext__()
+        held = _Held(_new_session(self._route), loop)
+        await held.begin()
         with self._lock:
-            self._sessions[loop] = (session, guard)
-        return session
+            self._held[loop] = held
+        return held.session
 
     async def _ask(self, request: HttpRequest, place: Place) -> "ClientResponse":
         """Send a request, again if the server had closed the connection that waited for it."""
@@ -279,18 +352,22 @@ class SessionPool:
         session = await self._session()
         for resend in range(MAX_RESENDS + 1):
             opening = _Opening(place, large=len(request.body) > LARGE)
+            token = _opening.set(opening)
             opening.enter("pool")
             problem = None
+            stale = False
             try:
                 return await self._send(session, request, headers, opening)
             except BaseException as error:
+                opening.abort()
                 own = opening.own(error)
                 problem = place.timed_out(opening.expired or "total") if own else place.failed(error)
                 if problem is None or (isinstance(error, asyncio.CancelledError) and not own):
                     raise
+                stale = opening.reused and isinstance(problem, ConnectionFailedError) and _unanswered(error)
             finally:
                 opening.leave()
-            stale = opening.reused and isinstance(problem, ConnectionFailedError)
+                _opening.reset(token)
             if not stale or resend == MAX_RESENDS:
                 raise problem
         raise AssertionError("the last resend returned or raised")
@@ -315,7 +392,6 @@ class SessionPool:
             data=opening.pieces(body) if len(body) > LARGE else body or None,
             headers=headers,
             allow_redirects=False,
-            trace_request_ctx=opening,
             **options,
         )
 
@@ -328,39 +404,46 @@ class SessionPool:
         return url
 
 
-_of_the_parent: list[object] = []
-"""Sessions of the process that forked this one; letting them go would warn, and closing them would harm it."""
+_opening: ContextVar[_Opening] = ContextVar("opening")
+"""The opening of the running task, which aiohttp's hooks report to."""
 
 
-async def _close_with_the_loop(session: "ClientSession") -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        await session.close()
+def _unanswered(error: BaseException) -> bool:
+    """Tell whether nothing of an answer came; aiohttp hands out what it has of a head that was cut."""
+    return isinstance(getattr(error, "message", ""), str)
 
 
 def _new_session(route: Route) -> "ClientSession":
     import aiohttp  # noqa: PLC0415 - slow, and not needed by blocking callers
+    from aiohttp.connector import Connection  # noqa: PLC0415 - the same
 
-    async def queued(_session: object, opening: _Opening, _: object) -> None:
-        opening.enter("pool")
+    class Connector(aiohttp.TCPConnector):
+        async def connect(
+            self, req: "aiohttp.ClientRequest", traces: list[Any], timeout: aiohttp.ClientTimeout
+        ) -> Connection:
+            connection = await super().connect(req, traces, timeout)
+            _opening.get().transport = connection.transport
+            return connection
 
-    async def connecting(_session: object, opening: _Opening, _: object) -> None:
-        opening.enter("connect")
+    async def queued(*_: object) -> None:
+        _opening.get().enter("pool")
 
-    async def connected(_session: object, opening: _Opening, _: object) -> None:
-        opening.connected(reused=False)
+    async def connecting(*_: object) -> None:
+        _opening.get().enter("connect")
 
-    async def reused(_session: object, opening: _Opening, _: object) -> None:
-        opening.connected(reused=True)
+    async def connected(*_: object) -> None:
+        _opening.get().connected(reused=False)
 
-    trace = aiohttp.TraceConfig(trace_config_ctx_factory=_itself)  # type: ignore[arg-type] # any factory does
-    trace.on_connection_queued_start.append(queued)  # type: ignore[arg-type] # the context is what the factory gives
-    trace.on_connection_create_start.append(connecting)  # type: ignore[arg-type] # the same
-    trace.on_connection_create_end.append(connected)  # type: ignore[arg-type] # the same
-    trace.on_connection_reuseconn.append(reused)  # type: ignore[arg-type] # the same
+    async def reused(*_: object) -> None:
+        _opening.get().connected(reused=True)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_queued_start.append(queued)
+    trace.on_connection_create_start.append(connecting)
+    trace.on_connection_create_end.append(connected)
+    trace.on_connection_reuseconn.append(reused)
     config = route.config
-    connector = aiohttp.TCPConnector(
+    connector = Connector(
         limit=config.max_connections,
         keepalive_timeout=config.keepalive_expiry or None,
         force_close=not config.keepalive_expiry,
@@ -378,7 +461,3 @@ def _new_session(route: Route) -> "ClientSession":
         max_field_size=MAX_HEADER_BYTES,
         trace_configs=[trace],
     )
-
-
-def _itself(trace_request_ctx: _Opening) -> _Opening:
-    return trace_request_ctx

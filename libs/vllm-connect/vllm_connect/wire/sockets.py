@@ -50,6 +50,7 @@ class _Line(io.RawIOBase):
         self._pid = os.getpid()
         self.place = place
         self.received = 0
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -66,6 +67,7 @@ class _Line(io.RawIOBase):
                 expired = True
             else:
                 self.received += size
+                self.ended = not size
                 return size
         raise self.place.timed_out(phase)
 
@@ -131,7 +133,10 @@ class _Connection:
         place.phase = "write"
         self.client.request(request.method, target, request.body or None, headers)
         place.phase = "headers"
-        return self.client.getresponse()
+        response = self.client.getresponse()
+        if self.line is not None and self.line.ended:  # which http.client takes for the end of the headers
+            raise http.client.RemoteDisconnected("the connection ended in the headers")
+        return response
 
     def unanswered(self) -> bool:
         """Tell whether nothing came for the last request."""

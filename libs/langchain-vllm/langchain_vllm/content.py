@@ -1,0 +1,200 @@
+"""Content blocks, and the parts that vLLM's chat endpoint takes.
+
+`{"type": "image", "base64": "iVBOR…", "mime_type": "image/png"}` becomes
+`{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBOR…"}}`. Blocks may be LangChain's standard
+ones, OpenAI's or Anthropic's. Source: the content part types of vLLM 0.32.0 (entrypoints/chat_utils.py).
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from langchain_vllm.errors import ConfigurationError
+
+__all__ = ["Block", "Part", "reasoning_text", "to_parts", "to_text_or_parts"]
+
+Block: TypeAlias = str | Mapping[str, Any]
+Part: TypeAlias = dict[str, Any]
+
+ELSEWHERE = frozenset(
+    {
+        "function_call",
+        "input_json_delta",
+        "invalid_tool_call",
+        "reasoning",
+        "redacted_thinking",
+        "server_tool_call",
+        "server_tool_call_chunk",
+        "server_tool_result",
+        "thinking",
+        "tool_call",
+        "tool_call_chunk",
+        "tool_use",
+    }
+)
+"""Blocks that are no content on the wire: calls and reasoning have fields of their own."""
+
+AUDIO_FORMATS = {"mpeg": "mp3", "mp3": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav"}
+"""MIME subtypes whose format has another name."""
+
+
+def to_text_or_parts(content: str | Iterable[Block], *, joint: str = "\n") -> str | list[Part]:
+    """Write a message's content.
+
+    Args:
+        content: A string, or a list of strings and blocks.
+        joint: What is put between texts.
+
+    Returns:
+        A string where there is nothing but text, which every chat template understands; else a list of parts.
+
+    Raises:
+        ConfigurationError: vLLM has no part for a block.
+    """
+    if isinstance(content, str):
+        return content
+    parts = to_parts(content)
+    if all(part["type"] == "text" for part in parts):
+        return joint.join(part["text"] for part in parts)
+    return parts
+
+
+def to_parts(content: Iterable[Block]) -> list[Part]:
+    """Write blocks as parts; blocks of calls and reasoning are left out."""
+    parts = []
+    for block in content:
+        if isinstance(block, str):
+            parts.append(_text(block))
+        elif block.get("type") not in ELSEWHERE:
+            parts.append(_part(block))
+    return parts
+
+
+def reasoning_text(content: str | Iterable[Block]) -> str:
+    """Join the reasoning that stands in blocks."""
+    if isinstance(content, str):
+        return ""
+    blocks = [block for block in content if isinstance(block, Mapping)]
+    return "".join(str(b.get("reasoning") or b.get("thinking") or "") for b in blocks if b.get("type") in REASONING)
+
+
+REASONING = ("reasoning", "thinking")
+
+
+def _part(block: Mapping[str, Any]) -> Part:
+    kind = block.get("type")
+    if kind is None and "text" in block:
+        kind = "text"
+    write = WRITERS.get(str(kind))
+    part = write(block) if write else dict(block)
+    if uuid := block.get("uuid") or (block.get("extras") or {}).get("uuid"):
+        part["uuid"] = uuid
+    return part
+
+
+def _text(text: str) -> Part:
+    return {"type": "text", "text": text}
+
+
+def _text_block(block: Mapping[str, Any]) -> Part:
+    return _text(str(block.get("text") or block.get("refusal") or ""))
+
+
+def _non_standard(block: Mapping[str, Any]) -> Part:
+    value = block.get("value")
+    if not isinstance(value, Mapping) or "type" not in value:
+        raise ConfigurationError('a "non_standard" block needs a "value" with a "type" that vLLM knows')
+    return dict(value)
+
+
+def _media(modality: str) -> Callable[[Mapping[str, Any]], Part]:
+    """Make the writer of a standard image, audio or video block."""
+
+    def write(block: Mapping[str, Any]) -> Part:
+        data, mime = _data(block)
+        if modality == "audio" and data is not None:
+            return {"type": "input_audio", "input_audio": {"data": data, "format": _audio_format(mime)}}
+        url = block.get("url") if data is None else f"data:{mime or DEFAULT_MIME[modality]};base64,{data}"
+        if url is None and (source := block.get("source")) and isinstance(source, Mapping):
+            url = source.get("url")
+        if not url:
+            raise ConfigurationError(
+                f'{_article(modality)} block needs "url" or "base64": vLLM stores no files, so a file id means nothing'
+            )
+        detail = block.get("detail") or (block.get("extras") or {}).get("detail")
+        inner = {"url": url, "detail": detail} if detail and modality == "image" else {"url": url}
+        return {"type": f"{modality}_url", f"{modality}_url": inner}
+
+    return write
+
+
+DEFAULT_MIME = {"image": "image/jpeg", "audio": "audio/wav", "video": "video/mp4"}
+
+
+def _article(modality: str) -> str:
+    return f"an {modality}" if modality[0] in "aeiou" else f"a {modality}"
+
+
+def _data(block: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Find base64 data and its MIME type in a standard block, an older one or Anthropic's."""
+    source = block.get("source")
+    if isinstance(source, Mapping):
+        return source.get("data"), source.get("media_type") or source.get("mime_type")
+    return block.get("base64") or block.get("data"), block.get("mime_type")
+
+
+def _audio_format(mime: str | None) -> str:
+    subtype = (mime or DEFAULT_MIME["audio"]).partition("/")[2].partition(";")[0]
+    return AUDIO_FORMATS.get(subtype, subtype)
+
+
+def _raw_url(kind: str) -> Callable[[Mapping[str, Any]], Part]:
+    """Make the writer of a part in OpenAI's shape, whose URL may be bare."""
+
+    def write(block: Mapping[str, Any]) -> Part:
+        inner = block.get(kind)
+        if isinstance(inner, str):
+            inner = {"url": inner}
+        return {"type": kind, kind: dict(inner) if isinstance(inner, Mapping) else inner}
+
+    return write
+
+
+def _file(block: Mapping[str, Any]) -> Part:
+    """Write a file whose kind vLLM takes: an image, audio, video or text."""
+    _, mime = _data(block)
+    modality, _, _ = (mime or "").partition("/")
+    if modality in DEFAULT_MIME:
+        return _media(modality)(block)
+    data, _ = _data(block)
+    if (block.get("source") or {}).get("type") == "text":
+        return _text(str(data))
+    if modality == "text" and data is not None:
+        try:
+            return _text(base64.b64decode(data, validate=True).decode())
+        except (binascii.Error, UnicodeDecodeError):
+            raise ConfigurationError("a text file block holds no base64 of UTF-8 text") from None
+    raise ConfigurationError(
+        f"vLLM takes no files of the type {mime or 'unknown'}: pass text, images, audio or video, "
+        "or turn the file into one of them first"
+    )
+
+
+WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
+    "text": _text_block,
+    "text-plain": _text_block,
+    "input_text": _text_block,
+    "output_text": _text_block,
+    "refusal": _text_block,
+    "image": _media("image"),
+    "audio": _media("audio"),
+    "video": _media("video"),
+    "file": _file,
+    "document": _file,
+    "image_url": _raw_url("image_url"),
+    "audio_url": _raw_url("audio_url"),
+    "video_url": _raw_url("video_url"),
+    "non_standard": _non_standard,
+}
+"""How each block is written; a block of another type is a part already."""

@@ -1,0 +1,221 @@
+"""LangChain's messages, and the messages of vLLM's chat endpoint.
+
+`AIMessage("", tool_calls=[{"name": "add", "args": {"a": 1}, "id": "call_1"}])` is
+`{"role": "assistant", "content": "", "tool_calls": [{"id": "call_1", "type": "function",
+"function": {"name": "add", "arguments": '{"a": 1}'}}]}`, and a completion comes back as an `AIMessage`.
+Reasoning goes out as `reasoning`, once, wherever it stands in the message.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import invalid_tool_call, tool_call
+from vllm_connect import Completion, Usage
+
+from langchain_vllm.content import reasoning_text, to_text_or_parts
+from langchain_vllm.errors import ConfigurationError
+
+__all__ = [
+    "PROVIDER",
+    "RENAMED",
+    "ReasoningReplay",
+    "ending_metadata",
+    "from_completion",
+    "reasoning_of",
+    "to_wire",
+    "token_usage",
+    "usage_metadata",
+]
+
+PROVIDER = "vllm"
+"""`model_provider` of every message and `ls_provider` of every trace; middleware compares the two."""
+
+ReasoningReplay: TypeAlias = Literal["tool_loop", "all", "none"]
+"""Which assistant messages are sent back with their reasoning: those since the last user message, all, or none."""
+
+
+# To the server
+
+
+def to_wire(messages: Sequence[BaseMessage], *, replay: ReasoningReplay = "tool_loop") -> list[dict[str, Any]]:
+    """Write messages as vLLM reads them.
+
+    Args:
+        messages: The conversation.
+        replay: Which assistant messages carry their reasoning.
+
+    Returns:
+        One wire message for each message.
+
+    Raises:
+        ConfigurationError: A message, or a block of one, has no counterpart.
+    """
+    first = _first_replayed(messages, replay)
+    answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
+    return [
+        _assistant(message, answered, with_reasoning=position >= first)
+        if isinstance(message, AIMessage)
+        else _other(message)
+        for position, message in enumerate(messages)
+    ]
+
+
+def _first_replayed(messages: Sequence[BaseMessage], replay: ReasoningReplay) -> int:
+    """Find the first position from which on reasoning is sent back."""
+    if replay == "all":
+        return 0
+    if replay == "none":
+        return len(messages)
+    users = (i for i in range(len(messages) - 1, -1, -1) if isinstance(messages[i], HumanMessage))
+    return next(users, -1) + 1
+
+
+def _other(message: BaseMessage) -> dict[str, Any]:
+    content = to_text_or_parts(message.content)
+    if isinstance(message, ToolMessage):
+        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": content}
+    if isinstance(message, FunctionMessage):
+        return {"role": "tool", "tool_call_id": message.name, "content": content}
+    wire: dict[str, Any] = {"role": _role(message), "content": content}
+    if message.name:
+        wire["name"] = message.name
+    return wire
+
+
+def _role(message: BaseMessage) -> str:
+    if isinstance(message, HumanMessage):
+        return "user"
+    if isinstance(message, SystemMessage):
+        return "system"
+    if isinstance(message, ChatMessage):
+        return message.role
+    raise ConfigurationError(f"a {type(message).__name__} cannot be sent to a model: leave it out")
+
+
+def _assistant(message: AIMessage, answered: set[str], *, with_reasoning: bool) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": "assistant", "content": to_text_or_parts(message.content, joint="")}
+    if message.name:
+        wire["name"] = message.name
+    if with_reasoning and (reasoning := reasoning_of(message)):
+        wire["reasoning"] = reasoning
+    if calls := _calls(message, answered):
+        wire["tool_calls"] = calls
+    return wire
+
+
+def reasoning_of(message: AIMessage) -> str:
+    """Find a message's reasoning, which stands in a keyword, in blocks, or in both."""
+    kept = message.additional_kwargs.get("reasoning_content") or message.additional_kwargs.get("reasoning")
+    return kept if isinstance(kept, str) else reasoning_text(message.content)
+
+
+def _calls(message: AIMessage, answered: set[str]) -> list[dict[str, Any]]:
+    """Write a message's calls in the order in which they are answered.
+
+    An invalid call that was answered, as agents do to let the model try again, goes out in a form that every
+    template can render; one that was not is left out, since its text may break the template for good.
+    """
+    calls = [_call(call["id"], call["name"], call["args"]) for call in message.tool_calls]
+    known = {call["id"] for call in calls}
+    if isinstance(message.content, list):
+        calls += [
+            _call(block.get("id"), block["name"], block.get("args") or {})
+            for block in message.content
+            if isinstance(block, Mapping) and block.get("type") == "tool_call" and block.get("id") not in known
+        ]
+    calls += [
+        _call(call["id"], call["name"] or "unknown", {"invalid_arguments": call["args"] or ""})
+        for call in message.invalid_tool_calls
+        if call["id"] in answered
+    ]
+    return calls
+
+
+def _call(id_: str | None, name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = json.dumps(args, ensure_ascii=False, default=str)
+    return {"id": id_ or "", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+# From the server
+
+
+def from_completion(completion: Completion) -> AIMessage:
+    """Read an answer as a message.
+
+    Args:
+        completion: The answer.
+
+    Returns:
+        The message. Its reasoning is `additional_kwargs["reasoning_content"]`, which `content_blocks` shows as a
+        block; what the server says beside the answer is `response_metadata`.
+    """
+    return AIMessage(
+        content=completion.text,
+        additional_kwargs={"reasoning_content": completion.reasoning} if completion.reasoning else {},
+        response_metadata=_response_metadata(completion),
+        tool_calls=[tool_call(name=c.name, args=c.parsed(), id=c.id) for c in completion.tool_calls],
+        invalid_tool_calls=[
+            invalid_tool_call(name=c.name, args=c.arguments, id=c.id, error=c.error)
+            for c in completion.invalid_tool_calls
+        ],
+        usage_metadata=usage_metadata(completion.usage),
+    )
+
+
+RENAMED = {"model": "model_name"}
+"""What the server says under another name than LangChain knows."""
+
+
+def _response_metadata(completion: Completion) -> dict[str, Any]:
+    said = {RENAMED.get(name, name): value for name, value in completion.metadata.items() if value is not None}
+    logprobs = {} if completion.logprobs is None else {"logprobs": {"content": list(completion.logprobs)}}
+    return {"model_provider": PROVIDER, **said, **logprobs, **ending_metadata(completion)}
+
+
+def ending_metadata(completion: Completion) -> dict[str, Any]:
+    """List what is known of an answer when it has ended, and only then."""
+    ending = {
+        "finish_reason": completion.finish_reason,
+        "stop_reason": completion.stop_reason,
+        "token_usage": token_usage(completion.usage),
+        "tool_call_errors": {call.id: call.error for call in completion.invalid_tool_calls} or None,
+    }
+    return {name: value for name, value in ending.items() if value is not None}
+
+
+def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
+    """Read token counts as LangChain counts them; what the server does not tell is left out."""
+    if usage is None:
+        return None
+    counts = UsageMetadata(
+        input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
+    )
+    given = InputTokenDetails()
+    if usage.cached_tokens is not None:
+        given["cache_read"] = usage.cached_tokens
+    if usage.cache_creation_tokens is not None:
+        given["cache_creation"] = usage.cache_creation_tokens
+    if given:
+        counts["input_token_details"] = given
+    if usage.reasoning_tokens is not None:
+        counts["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
+    return counts
+
+
+def token_usage(usage: Usage | None) -> dict[str, int] | None:
+    """Read token counts under the server's names, for `llm_output`."""
+    if usage is None:
+        return None
+    names = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+    return {name: count for name in names if (count := getattr(usage, name)) is not None}

@@ -1,0 +1,55 @@
+"""Counting tokens with the server's own tokenizer and chat template, so that tools and markup count as they do there.
+
+`POST /tokenize {"messages": […], "tools": […]}` answers `{"count": 42, "max_model_len": 4096}`. Callers such as
+`trim_messages` count many beginnings of one conversation many times, so counts are kept.
+"""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from vllm_connect import ChatRequest
+
+__all__ = ["TokenCounts", "estimate", "key_of"]
+
+CAPACITY = 4096
+COUNTED = ("chat_template", "chat_template_kwargs", "messages", "model", "reasoning", "tools")
+"""Fields on which the count depends."""
+
+
+class TokenCounts:
+    """The latest counts, by a digest of what was counted; the text itself is not kept."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    def get(self, key: str) -> int | None:
+        """Look a count up."""
+        count = self._counts.get(key)
+        if count is not None:
+            self._counts.move_to_end(key)
+        return count
+
+    def put(self, key: str, count: int) -> int:
+        """Keep a count, and give it back."""
+        self._counts[key] = count
+        while len(self._counts) > CAPACITY:
+            self._counts.popitem(last=False)
+        return count
+
+
+def key_of(base_url: str, request: ChatRequest) -> str:
+    """Digest what a count depends on."""
+    counted = {name: getattr(request, name) for name in COUNTED}
+    text = json.dumps([base_url, counted], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def estimate(messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]] | None) -> int:
+    """Estimate a count where the server cannot count, as when its template refuses half a conversation."""
+    count = count_tokens_approximately(messages)
+    return count + (count_tokens_approximately([json.dumps(tools, ensure_ascii=False)]) if tools else 0)

@@ -1,7 +1,7 @@
 """Names that people bring along from `OpenAILike` and `VllmServer`.
 
-`VllmLLM(api_base="http://gpu:8000/v1", max_new_tokens=64)` is `VllmLLM(base_url="http://gpu:8000", max_tokens=64)` with a
-`DeprecationWarning` for each name. What has no counterpart is refused, and the message says what to do instead.
+`VllmLLM(api_base="http://gpu:8000/v1", max_new_tokens=64)` is `VllmLLM(base_url="http://gpu:8000", max_tokens=64)`
+with a `DeprecationWarning` for each name. What has no counterpart is refused, and the message says what to do instead.
 """
 
 import warnings

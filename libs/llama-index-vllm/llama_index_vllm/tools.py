@@ -13,14 +13,8 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageR
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
-from vllm_connect import (
-    ConfigurationError,
-    Finish,
-    InvalidToolCall,
-    ToolCallDelta,
-    VllmError,
-    fold,
-)
+from typing_extensions import override
+from vllm_connect import ConfigurationError, Delta, Finish, InvalidToolCall, ToolCallDelta, VllmError, fold
 
 from llama_index_vllm.messages import calls_of
 from llama_index_vllm.partial import PartialObject
@@ -57,9 +51,8 @@ def tool_spec(tool: BaseTool | Mapping[str, Any], *, strict: bool = False) -> di
 
 def first_call_only(message: ChatMessage) -> None:
     """Cut a message to its first tool call, in its blocks and in `additional_kwargs`."""
-    calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
-    if len(calls) > 1:
-        message.blocks = [block for block in message.blocks if block not in calls[1:]]
+    first = next((block for block in message.blocks if isinstance(block, ToolCallBlock)), None)
+    message.blocks = [block for block in message.blocks if block is first or not isinstance(block, ToolCallBlock)]
     mirror = message.additional_kwargs.get("tool_calls")
     if mirror and len(mirror) > 1:
         message.additional_kwargs = {**message.additional_kwargs, "tool_calls": mirror[:1]}
@@ -71,6 +64,7 @@ class ToolCalling(FunctionCallingLLM):
     strict: bool = False
     """Ask for tool arguments that fit their schema; not every server takes it."""
 
+    @override
     def _prepare_chat_with_tools(
         self,
         tools: Sequence[BaseTool],
@@ -118,6 +112,7 @@ class ToolCalling(FunctionCallingLLM):
             prepared["wire_names"] = wire_names
         return prepared
 
+    @override
     def _validate_chat_with_tools_response(
         self,
         response: ChatResponse,
@@ -130,6 +125,7 @@ class ToolCalling(FunctionCallingLLM):
             first_call_only(response.message)
         return response
 
+    @override
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> list[ToolSelection]:
@@ -187,7 +183,7 @@ def _so_far(arguments: str) -> dict[str, Any]:
 
 def _read(call: ToolCallBlock, arguments: str) -> dict[str, Any]:
     """Read arguments by the rule of every other answer: one strict JSON object, or nothing."""
-    whole = [ToolCallDelta(0, call.tool_call_id or "", call.tool_name, arguments), Finish("tool_calls")]
+    whole: list[Delta] = [ToolCallDelta(0, call.tool_call_id or "", call.tool_name, arguments), Finish("tool_calls")]
     judged = fold(whole)
     if judged.invalid_tool_calls:
         _refuse(judged.invalid_tool_calls)

@@ -1,0 +1,75 @@
+"""The clients of one model object.
+
+They are made at the first call, and made anew when a setting has changed: `llm.base_url = "http://gpu-2:8000"` reaches
+the other server. A copy or a pickle of the model starts without them.
+"""
+
+from typing import Any
+
+from vllm_connect import AsyncVllmClient, Calls, ServerInfo, VllmClient, VllmConfig
+
+__all__ = ["GIVEN", "Clients", "Pair"]
+
+GIVEN = ("client", "async_client", "http_client", "async_http_client")
+"""Fields of a model that hold what the caller made; copies share it."""
+
+
+class Pair:
+    """A blocking and an asynchronous client of one server, and what is known of it.
+
+    Args:
+        settings: The fields of the configuration, valid.
+        given: What the caller made, by the names in `GIVEN`, each None where it is to be made here.
+
+    Attributes:
+        blocking: The client for blocking calls.
+        asynchronous: The client for asynchronous calls.
+        info: What is known of the server, None before it was asked.
+        window_wanted: Somebody wanted to know the context window where waiting was not possible.
+    """
+
+    def __init__(self, settings: dict[str, Any], given: dict[str, Any]) -> None:
+        config = VllmConfig.model_construct(**settings)
+        calls = Calls(config)
+        self.blocking: VllmClient = given["client"] or VllmClient(config, http_client=given["http_client"], calls=calls)
+        self.asynchronous: AsyncVllmClient = given["async_client"] or AsyncVllmClient(
+            config, http_client=given["async_http_client"], calls=calls
+        )
+        self.info: ServerInfo | None = None
+        self.window_wanted = False
+
+
+class Clients:
+    """Holds the pair that fits the settings."""
+
+    def __init__(self) -> None:
+        self._key: dict[str, Any] | None = None
+        self._pair: Pair | None = None
+
+    def of(self, model: VllmConfig) -> Pair:
+        """Return the clients of a model, which are made if there are none with its settings.
+
+        Args:
+            model: The model; it has the fields in `GIVEN`, too.
+        """
+        settings = {name: getattr(model, name) for name in VllmConfig.model_fields}
+        given = {name: getattr(model, name) for name in GIVEN}
+        key = {**settings, **given}
+        pair = self._pair
+        if pair is None or self._key != key:
+            self._pair = pair = Pair(settings, given)
+            self._key = key
+        return pair
+
+    def made(self) -> Pair | None:
+        """Return the clients if there are any."""
+        return self._pair
+
+    def __copy__(self) -> "Clients":
+        return Clients()
+
+    def __deepcopy__(self, memo: object) -> "Clients":
+        return Clients()
+
+    def __reduce__(self) -> tuple[type["Clients"], tuple[()]]:
+        return Clients, ()

@@ -15,9 +15,7 @@ from contextlib import aclosing, closing
 from typing import Any, Generic
 
 from llama_index.core.base.llms.types import ChatResponse
-from llama_index.core.instrumentation import (
-    get_dispatcher,  # type: ignore[attr-defined]  # every integration imports it from here
-)
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # all import it from here
 from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
     LLMStructuredPredictStartEvent,

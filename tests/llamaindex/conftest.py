@@ -1,0 +1,43 @@
+"""A scripted server, and a model that talks to it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from llama_index_vllm import VllmLLM
+
+from tests.llamaindex.fake_vllm import FakeVllm, Say
+
+Serve = Callable[..., FakeVllm]
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEY", "BASE_URL", "MAX_RETRIES", "MODEL", "TEMPERATURE", "TIMEOUT"):
+        monkeypatch.delenv(f"VLLM_{name}", raising=False)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a server with answers."""
+    with ExitStack() as stack:
+
+        def start(*says: Say, window: int | None = 4096) -> FakeVllm:
+            return stack.enter_context(FakeVllm(*says, window=window).running())
+
+        yield start
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., VllmLLM]]:
+    """Make a model for a server, and close its blocking connections afterwards."""
+    made: list[VllmLLM] = []
+
+    def to(server: FakeVllm, **kwargs: object) -> VllmLLM:
+        llm = VllmLLM(**{"base_url": server.url, "model": "demo", "max_retries": 0, **kwargs})
+        made.append(llm)
+        return llm
+
+    yield to
+    for llm in made:
+        llm.close()

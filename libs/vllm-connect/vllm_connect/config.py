@@ -30,6 +30,7 @@ __all__ = [
     "basic",
     "configuration_error",
     "environment",
+    "header_value",
     "nearest",
     "read_count",
     "read_number",
@@ -168,9 +169,22 @@ def read_count(text: str) -> int:
 # Values that a header can carry
 
 
-def _checked(text: str, what: str) -> str:
-    """Refuse what a header cannot carry, without showing it."""
+def header_value(text: str, what: str) -> str:
+    """Strip a header's value, and refuse what no header can carry.
+
+    Args:
+        text: The value.
+        what: What it is, for the message.
+
+    Returns:
+        The stripped value.
+
+    Raises:
+        ConfigurationError: It has control or non-ASCII characters; the message does not show it.
+    """
     text = text.strip()
+    if text.isascii() and text.isprintable():
+        return text
     for position, character in enumerate(text):
         if not " " <= character <= "~":
             kind = "a control character" if ord(character) < 0x20 or character == "\x7f" else "a non-ASCII character"  # noqa: PLR2004 - the last of the C0 controls
@@ -188,7 +202,7 @@ def _api_key(value: object) -> object:
     """Strip and check a key; a function is called for each request instead."""
     value = _revealed(value)
     if isinstance(value, str):
-        key = _checked(value, "api_key")
+        key = header_value(value, "api_key")
         return SecretStr(key) if key else None
     if value is not None and not callable(value):
         raise ConfigurationError("api_key must be a string, or a function that returns one")
@@ -207,7 +221,7 @@ def _headers(value: object) -> dict[str, SecretStr]:
             raise ConfigurationError(f"header name {name[:40]!r} has characters that no header name can have")
         if name.lower() in FRAMING_HEADERS:
             raise ConfigurationError(f"header {name!r} is set by the transport: leave it out")
-        headers[name] = SecretStr(_checked(text, f"header {name!r}"))
+        headers[name] = SecretStr(header_value(text, f"header {name!r}"))
     return headers
 
 
@@ -217,7 +231,7 @@ def _auth(value: object) -> object:
 
 
 def _user_agent(value: str | None) -> str | None:
-    return _checked(value, "user_agent") if value else None
+    return header_value(value, "user_agent") if value else None
 
 
 # URLs
@@ -411,7 +425,7 @@ class VllmConfig(BaseModel):
 
 def _environment_key(text: str) -> SecretStr:
     try:
-        return SecretStr(_checked(text, "the key"))
+        return SecretStr(header_value(text, "the key"))
     except ConfigurationError as error:
         raise ValueError(error.message) from None
 

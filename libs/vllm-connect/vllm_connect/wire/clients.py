@@ -106,8 +106,7 @@ class _Pool:
 
     def _build(self, request: HttpRequest, timers: Timers) -> Any:
         route = self._route
-        headers = route.headers(body=bool(request.body), streaming=request.streaming)
-        headers.update(request.headers)
+        headers = route.headers(request.headers, body=bool(request.body), streaming=request.streaming)
         return self._client.build_request(
             request.method,
             f"{route.origin}{route.prefix}{request.path}",

@@ -9,7 +9,7 @@ import os
 import ssl
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from vllm_connect.config import VllmConfig, api_key_of, authorization, basic, secrets_of
+from vllm_connect.config import VllmConfig, api_key_of, authorization, basic, header_value, secrets_of
 from vllm_connect.errors import ConfigurationError
 
 __all__ = ["Route", "is_loopback", "tls_context"]
@@ -73,11 +73,16 @@ class Route:
         }
         self._warn()
 
-    def headers(self, *, body: bool, streaming: bool) -> dict[str, str]:
+    def headers(self, more: Mapping[str, str], *, body: bool, streaming: bool) -> dict[str, str]:
         """Build the headers of one request, their names in lower case.
 
+        Args:
+            more: Headers of this request alone.
+            body: Whether it has a body.
+            streaming: Whether a stream is asked for.
+
         Raises:
-            ConfigurationError: The function that returns the key returned none that is usable.
+            ConfigurationError: A value cannot be sent, or the function that returns the key returned none.
         """
         headers = dict(self.fixed)
         if streaming:
@@ -88,6 +93,8 @@ class Route:
         if auth := authorization(self.config):
             headers["authorization"] = auth
         headers.update(self._given)
+        for name, value in more.items():
+            headers[name.lower()] = header_value(value, f"header {name!r}")
         return headers
 
     def scrubbed(self, text: str) -> str:

@@ -347,13 +347,11 @@ class SessionPool:
     async def _ask(self, request: HttpRequest, place: Place) -> "ClientResponse":
         """Send a request, again if the server had closed the connection that waited for it."""
         route = self._route
-        headers = route.headers(body=bool(request.body), streaming=request.streaming)
-        headers.update(request.headers)
+        headers = route.headers(request.headers, body=bool(request.body), streaming=request.streaming)
         session = await self._session()
         for resend in range(MAX_RESENDS + 1):
             opening = _Opening(place, large=len(request.body) > LARGE)
             token = _opening.set(opening)
-            opening.enter("pool")
             problem = None
             stale = False
             try:

@@ -48,6 +48,7 @@ class _Line(io.RawIOBase):
         super().__init__()
         self._sock = sock
         self._pid = os.getpid()
+        self._unsent: list[bytes] = []
         self.place = place
         self.received = 0
         self.ended = False
@@ -56,6 +57,8 @@ class _Line(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer) -> int:
+        if self._unsent:
+            self._send()
         deadline, phase = self.place.timers.deadline()
         left = None if deadline is None else deadline - time.monotonic()
         expired = left is not None and left <= 0
@@ -72,9 +75,16 @@ class _Line(io.RawIOBase):
         raise self.place.timed_out(phase)
 
     def sendall(self, data: bytes) -> None:
+        """Keep the data until an answer is waited for: headers and body then leave together."""
+        self._unsent.append(data)
+
+    def _send(self) -> None:
+        self.place.phase = "write"
         timers = self.place.timers
         self._sock.settimeout(_seconds(timers.timeouts.write, timers))
+        data, self._unsent = b"".join(self._unsent), []
         self._sock.sendall(data)
+        self.place.phase = "headers"
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self, READ_SIZE)
@@ -130,9 +140,7 @@ class _Connection:
             self.line.place = place
             self.line.received = 0
         self.uses += 1
-        place.phase = "write"
         self.client.request(request.method, target, request.body or None, headers)
-        place.phase = "headers"
         response = self.client.getresponse()
         if self.line is not None and self.line.ended:  # which http.client takes for the end of the headers
             raise http.client.RemoteDisconnected("the connection ended in the headers")
@@ -292,8 +300,7 @@ class SocketPool:
     def _ask(self, idle: _Idle, request: HttpRequest, place: Place) -> tuple[_Connection, http.client.HTTPResponse]:
         """Send a request over a connection that waits, or over a new one if the server has closed that."""
         route = self._route
-        headers = route.headers(body=bool(request.body), streaming=request.streaming)
-        headers.update(request.headers)
+        headers = route.headers(request.headers, body=bool(request.body), streaming=request.streaming)
         target = route.prefix + request.path
         if route.proxy and not route.secure:
             target = route.origin + target

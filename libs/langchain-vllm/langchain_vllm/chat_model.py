@@ -64,6 +64,9 @@ CALL_ARGUMENTS = SENT | {*SETTINGS, "reasoning_replay"}
 TRACING = frozenset({"ls_structured_output_format", "structured_output_format"})
 """What LangChain adds to a call for its own use."""
 
+OBJECTS = ("structured_outputs", "tool_parser")
+"""Fields whose values may be objects of our own, which LangChain's serialiser does not know."""
+
 METHODS = ("json_schema", "function_calling", "json_mode")
 
 
@@ -271,8 +274,8 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
     @property
     @override
     def lc_attributes(self) -> dict[str, Any]:
-        fields = ((name, getattr(self, name)) for name in ("timeout", "structured_outputs", "tool_parser"))
-        return {name: _plain(value) for name, value in fields if value is not None}
+        named = {"timeout": timeouts.model_dump()} if isinstance(timeouts := self.timeout, BaseModel) else {}
+        return {**named, **{name: _plain(value) for name in OBJECTS if (value := getattr(self, name)) is not None}}
 
     def __getstate__(self) -> dict[Any, Any]:
         """Leave out what cannot leave the process."""
@@ -443,10 +446,9 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         **kwargs: Any,
     ) -> "Iterator[MessagesData]":
         """Stream events; LangChain calls this for `version="v3"`."""
-        del run_manager
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            events = Events(request.tools)
+            events = Events(request.tools, run_id=run_manager and run_manager.run_id)
             with self._client_for(kwargs) as client, closing(client.stream(request)) as stream:
                 for deltas in stream:
                     yield from events.feed(deltas)
@@ -460,10 +462,9 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         **kwargs: Any,
     ) -> "AsyncIterator[MessagesData]":
         """Stream events; the asynchronous form of `_stream_chat_model_events`."""
-        del run_manager
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            events = Events(request.tools)
+            events = Events(request.tools, run_id=run_manager and run_manager.run_id)
             async with self._async_client_for(kwargs) as client, aclosing(client.stream(request)) as stream:
                 async for deltas in stream:
                     for event in events.feed(deltas):

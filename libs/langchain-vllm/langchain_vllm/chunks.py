@@ -124,7 +124,7 @@ def _judge(chunk: ToolCallChunk, error: str | None) -> ToolCall | InvalidToolCal
             error = str(broken)
         else:
             return tool_call(name=chunk["name"] or "", args=args, id=chunk["id"])
-    return invalid_tool_call(name=chunk["name"], args=arguments, id=chunk["id"], error=error)
+    return invalid_tool_call(name=chunk["name"] or None, args=arguments or None, id=chunk["id"], error=error)
 
 
 OPENING = ("id", "model", "created", "system_fingerprint")

@@ -9,7 +9,9 @@ over by it, since the block's finish repeats everything.
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
+from langchain_core.utils.utils import LC_ID_PREFIX
 from vllm_connect import Delta, Metadata, ReasoningDelta, TextDelta, ToolCallDelta, fold
 
 from langchain_vllm.messages import PROVIDER, from_completion
@@ -28,10 +30,12 @@ class Events:
 
     Args:
         tools: The request's tools in OpenAI's shape.
+        run_id: The run, whose message has an id made from it, as LangChain makes them.
     """
 
-    def __init__(self, tools: Sequence[dict[str, Any]] | None = None) -> None:
+    def __init__(self, tools: Sequence[dict[str, Any]] | None = None, *, run_id: UUID | None = None) -> None:
         self._tools = tools
+        self._id = f"{LC_ID_PREFIX}-{run_id}" if run_id else ""
         self._deltas: list[Delta] = []
         self._blocks: dict[str | int, int] = {}
         self._started = False
@@ -64,7 +68,7 @@ class Events:
         said = next((d.values for d in self._deltas if isinstance(d, Metadata)), {})
         metadata = {"provider": PROVIDER, "model": said.get("model")}
         told = {name: value for name, value in metadata.items() if value is not None}
-        return [{"event": "message-start", "role": "ai", "id": "", "metadata": told}]
+        return [{"event": "message-start", "role": "ai", "id": self._id, "metadata": told}]
 
     def _write(self, events: list[Any], key: str | int, block: dict[str, Any], piece: dict[str, Any]) -> None:
         index = self._blocks.get(key)

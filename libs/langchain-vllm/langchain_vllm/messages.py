@@ -166,7 +166,7 @@ def from_completion(completion: Completion) -> AIMessage:
         response_metadata=_response_metadata(completion),
         tool_calls=[tool_call(name=c.name, args=c.parsed(), id=c.id) for c in completion.tool_calls],
         invalid_tool_calls=[
-            invalid_tool_call(name=c.name, args=c.arguments, id=c.id, error=c.error)
+            invalid_tool_call(name=c.name or None, args=c.arguments or None, id=c.id, error=c.error)
             for c in completion.invalid_tool_calls
         ],
         usage_metadata=usage_metadata(completion.usage),

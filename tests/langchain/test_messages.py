@@ -1,0 +1,196 @@
+"""Messages go out as vLLM reads them, and come back as they were."""
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+    convert_to_messages,
+)
+from langchain_core.messages.tool import invalid_tool_call
+from langchain_vllm.errors import ConfigurationError
+from langchain_vllm.messages import ReasoningReplay, to_wire
+
+from tests.langchain.scripted import Answer, Scripted
+
+ADD = {"name": "add", "args": {"a": 1, "b": "ä"}, "id": "call_1", "type": "tool_call"}
+WIRE_ADD = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": "ä"}'}}
+
+
+def wire(message: BaseMessage) -> dict[str, Any]:
+    return to_wire([message])[0]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (SystemMessage("Be brief."), {"role": "system", "content": "Be brief."}),
+        (HumanMessage("Hi", name="ann"), {"role": "user", "content": "Hi", "name": "ann"}),
+        (AIMessage("Hi", name="bot"), {"role": "assistant", "content": "Hi", "name": "bot"}),
+        (ToolMessage("3", tool_call_id="call_1"), {"role": "tool", "content": "3", "tool_call_id": "call_1"}),
+        (
+            ToolMessage("no", tool_call_id="call_1", status="error"),
+            {"role": "tool", "content": "no", "tool_call_id": "call_1"},
+        ),
+        (FunctionMessage("3", name="add"), {"role": "tool", "content": "3", "tool_call_id": "add"}),
+        (ChatMessage("Hi", role="observer"), {"role": "observer", "content": "Hi"}),
+        (convert_to_messages([("developer", "Be brief.")])[0], {"role": "system", "content": "Be brief."}),
+        (HumanMessage([]), {"role": "user", "content": ""}),
+        (HumanMessage(["a", {"type": "text", "text": "b"}]), {"role": "user", "content": "a\nb"}),
+        (AIMessage([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), {"role": "assistant", "content": "ab"}),
+        (AIMessage("", tool_calls=[ADD]), {"role": "assistant", "content": "", "tool_calls": [WIRE_ADD]}),
+        (
+            AIMessage([{"type": "text", "text": "x"}, {"type": "tool_use", "id": "call_1", "name": "add", "input": {}}], tool_calls=[ADD]),
+            {"role": "assistant", "content": "x", "tool_calls": [WIRE_ADD]},
+        ),
+        (
+            AIMessage(content_blocks=[{"type": "reasoning", "reasoning": "why"}, {"type": "text", "text": "x"}, ADD]),
+            {"role": "assistant", "content": "x", "reasoning": "why", "tool_calls": [WIRE_ADD]},
+        ),
+        (
+            AIMessage([{"type": "thinking", "thinking": "why", "signature": "s"}, {"type": "text", "text": "x"}]),
+            {"role": "assistant", "content": "x", "reasoning": "why"},
+        ),
+        (
+            AIMessage("x", additional_kwargs={"reasoning_content": "why"}),
+            {"role": "assistant", "content": "x", "reasoning": "why"},
+        ),
+        (
+            AIMessage([{"type": "reasoning", "reasoning": "why"}], additional_kwargs={"reasoning_content": "why"}),
+            {"role": "assistant", "content": "", "reasoning": "why"},
+        ),
+        (AIMessage([{"type": "tool_call", **ADD}]), {"role": "assistant", "content": "", "tool_calls": [WIRE_ADD]}),
+    ],
+)  # fmt: skip
+def test_a_message_has_its_form(message: AnyMessage, expected: dict[str, Any]) -> None:
+    assert wire(message) == expected
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "http://x/a.png"}}
+
+
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        ({"type": "image", "url": "http://x/a.png"}, IMAGE),
+        ({"type": "image_url", "image_url": "http://x/a.png"}, IMAGE),
+        ({"type": "image_url", "image_url": {"url": "http://x/a.png", "detail": "low"}}, {**IMAGE, "image_url": {"url": "http://x/a.png", "detail": "low"}}),
+        ({"type": "image", "url": "http://x/a.png", "extras": {"uuid": "u1", "detail": "low"}}, {**IMAGE, "image_url": {"url": "http://x/a.png", "detail": "low"}, "uuid": "u1"}),
+        ({"type": "image", "base64": "QQ==", "mime_type": "image/png"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
+        ({"type": "image", "source_type": "base64", "data": "QQ==", "mime_type": "image/png"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
+        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
+        ({"type": "image", "source": {"type": "url", "url": "http://x/a.png"}}, IMAGE),
+        ({"type": "audio", "base64": "QQ==", "mime_type": "audio/mpeg"}, {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "mp3"}}),
+        ({"type": "audio", "base64": "QQ==", "mime_type": "audio/wav"}, {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}),
+        ({"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}, {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}),
+        ({"type": "audio", "url": "http://x/a.wav"}, {"type": "audio_url", "audio_url": {"url": "http://x/a.wav"}}),
+        ({"type": "video", "url": "http://x/a.mp4"}, {"type": "video_url", "video_url": {"url": "http://x/a.mp4"}}),
+        ({"type": "video", "base64": "QQ==", "mime_type": "video/webm"}, {"type": "video_url", "video_url": {"url": "data:video/webm;base64,QQ=="}}),
+        ({"type": "video_url", "video_url": {"url": "http://x/a.mp4"}}, {"type": "video_url", "video_url": {"url": "http://x/a.mp4"}}),
+        ({"type": "file", "base64": "QQ==", "mime_type": "image/png"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
+        ({"type": "non_standard", "value": {"type": "image_embeds", "image_embeds": "QQ=="}}, {"type": "image_embeds", "image_embeds": "QQ=="}),
+    ],
+)  # fmt: skip
+def test_a_block_has_its_part(block: dict[str, Any], part: dict[str, Any]) -> None:
+    script = Scripted([Answer("Hi")])
+    script.model().invoke([HumanMessage([{"type": "text", "text": "Look:"}, block])])
+    assert script.asked[0]["messages"][0]["content"] == [{"type": "text", "text": "Look:"}, part]
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        ({"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}, "x"),
+        ({"type": "text-plain", "text": "x"}, "x"),
+        ({"text": "x"}, "x"),
+        ({"type": "refusal", "refusal": "x"}, "x"),
+        ({"type": "file", "base64": "w6Q=", "mime_type": "text/plain"}, "ä"),
+        ({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x"}}, "x"),
+    ],
+)
+def test_a_block_of_text_is_text(block: dict[str, Any], text: str) -> None:
+    assert wire(HumanMessage([block])) == {"role": "user", "content": text}
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        (HumanMessage([{"type": "file", "base64": "QQ==", "mime_type": "application/pdf"}]), "application/pdf"),
+        (HumanMessage([{"type": "image", "file_id": "f1"}]), "stores no files"),
+        (HumanMessage([{"type": "file", "base64": "!", "mime_type": "text/plain"}]), "UTF-8"),
+        (HumanMessage([{"type": "non_standard", "value": {}}]), "non_standard"),
+        (RemoveMessage(id="1"), "RemoveMessage"),
+    ],
+)
+def test_what_has_no_form_is_refused(message: BaseMessage, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        wire(message)
+
+
+BROKEN = invalid_tool_call(name="add", args='{"a": ', id="call_9", error="cut")
+
+
+def test_an_invalid_call_that_was_answered_goes_out_in_a_form_that_can_be_read() -> None:
+    said = to_wire([AIMessage("", invalid_tool_calls=[BROKEN]), ToolMessage("broken", tool_call_id="call_9")])
+    (call,) = said[0]["tool_calls"]
+    assert call == {
+        "id": "call_9",
+        "type": "function",
+        "function": {"name": "add", "arguments": '{"invalid_arguments": "{\\"a\\": "}'},
+    }
+
+
+def test_an_invalid_call_that_was_not_answered_stays_here() -> None:
+    assert wire(AIMessage("x", invalid_tool_calls=[BROKEN])) == {"role": "assistant", "content": "x"}
+
+
+CONVERSATION = [
+    HumanMessage("1"),
+    AIMessage("2", additional_kwargs={"reasoning_content": "old"}),
+    HumanMessage("3"),
+    AIMessage("", tool_calls=[ADD], additional_kwargs={"reasoning_content": "new"}),
+    ToolMessage("3", tool_call_id="call_1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("replay", "sent"), [("tool_loop", [None, "new"]), ("all", ["old", "new"]), ("none", [None, None])]
+)
+def test_reasoning_is_sent_back_as_the_policy_says(replay: ReasoningReplay, sent: list[str | None]) -> None:
+    said = [m.get("reasoning") for m in to_wire(CONVERSATION, replay=replay) if m["role"] == "assistant"]
+    assert said == sent
+    script = Scripted([Answer("Hi")])
+    script.model(reasoning_replay=replay).invoke(CONVERSATION)
+    script.model().invoke(CONVERSATION, reasoning_replay=replay)
+    for body in script.asked:
+        assert [m.get("reasoning") for m in body["messages"] if m["role"] == "assistant"] == sent
+
+
+@pytest.mark.parametrize("version", ["v0", "v1", "v3"])
+def test_an_answer_goes_back_as_it_came(version: str) -> None:
+    answer = Answer("Sure. ", "two of them", [("add", '{"a": 1, "b": "ä"}')], "tool_calls")
+    script = Scripted([answer])
+    model = script.model(output_version="v0" if version == "v3" else version)
+    said = model.stream_events("Hi", version="v3").output if version == "v3" else model.invoke("Hi")
+    model.invoke([HumanMessage("Hi"), said, ToolMessage("3", tool_call_id="call_0")])
+    assert script.asked[1]["messages"][1] == {
+        "role": "assistant",
+        "content": "Sure. ",
+        "reasoning": "two of them",
+        "tool_calls": [{**WIRE_ADD, "id": "call_0"}],
+    }
+
+
+def test_messages_are_left_as_they_were() -> None:
+    message = AIMessage([{"type": "reasoning", "reasoning": "why"}, {"type": "text", "text": "x"}], tool_calls=[ADD])
+    before = message.model_copy(deep=True)
+    Scripted([Answer("Hi")]).model().invoke([message])
+    assert message == before

@@ -1,14 +1,16 @@
 """A scripted server, and a model that talks to it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+import pytest_asyncio
 from llama_index_vllm import VllmLLM
 
 from tests.llamaindex.fake_vllm import FakeVllm, Say
 
 Serve = Callable[..., FakeVllm]
+Connect = Callable[..., VllmLLM]
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +30,9 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
-@pytest.fixture
-def connect() -> Iterator[Callable[..., VllmLLM]]:
-    """Make a model for a server, and close its blocking connections afterwards."""
+@pytest_asyncio.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Make a model for a server, and close its connections afterwards."""
     made: list[VllmLLM] = []
 
     def to(server: FakeVllm, **kwargs: object) -> VllmLLM:
@@ -40,4 +42,4 @@ def connect() -> Iterator[Callable[..., VllmLLM]]:
 
     yield to
     for llm in made:
-        llm.close()
+        await llm.aclose()

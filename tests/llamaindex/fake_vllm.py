@@ -6,6 +6,7 @@ with a call. What an answer says is one thing, and how it travels another: tests
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class Say:
         finish: Its finish reason, by default `stop` or `tool_calls`; None cuts a stream.
         usage: Its token counts.
         piece: How many characters each event of a stream has.
+        pause: Seconds between two events, to keep them from arriving together.
         logprobs: One entry for each token.
         extra: More fields of the response.
         status: The HTTP status; anything but 200 sends `extra` alone.
@@ -38,6 +40,7 @@ class Say:
     finish: str | None = ""
     usage: Mapping[str, Any] | None = field(default_factory=lambda: dict(USAGE))
     piece: int = 4
+    pause: float = 0
     logprobs: Sequence[Mapping[str, Any]] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
@@ -194,6 +197,8 @@ class FakeVllm:
                 try:
                     for each in say.chunks() if say.events is None else say.events:
                         self._event(json.dumps(each))
+                        if say.pause:
+                            time.sleep(say.pause)
                     if say.reason is not None:
                         self._event("[DONE]")
                     self.wfile.write(b"0\r\n\r\n")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from vllm_connect.deltas import Delta
-from vllm_connect.errors import ToolParserMissingError, VllmError
+from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
 from vllm_connect.exchange import OK, Exchange, Terms
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.server import read_models
@@ -110,6 +110,10 @@ class ChatExchange(Exchange):
             self._asks_models = self._knowledge.roots is None
             if not self._asks_models:
                 self._replan()
+            return 0.0
+        if isinstance(error, BadRequestError) and not isinstance(error, ContextOverflowError) and self._plan.native:
+            self._knowledge.takes_structural_tags = False
+            self._replan()
             return 0.0
         return super().failed(error, left)
 

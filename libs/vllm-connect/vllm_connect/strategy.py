@@ -19,7 +19,7 @@ from typing import Any
 from vllm_connect.client_parsing import ParsingFilter
 from vllm_connect.constraints import StructuredOutputs
 from vllm_connect.parsing.families import Family, find_family
-from vllm_connect.parsing.forced import forced_format, forced_schema
+from vllm_connect.parsing.forced import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser
 from vllm_connect.parsing.sniffing import sniffing_format
@@ -34,11 +34,13 @@ class Knowledge:
 
     Attributes:
         roots: What is really served under each name; None before the server was asked.
+        takes_structural_tags: Whether a structural tag may be sent; a server that refuses one teaches otherwise.
     """
 
     def __init__(self) -> None:
         self._without_tool_parser: set[str | None] = set()
         self.roots: dict[str, str] | None = None
+        self.takes_structural_tags = True
 
     def learn_no_tool_parser(self, model: str | None) -> None:
         """Remember that the server has no tool parser for a model."""
@@ -62,6 +64,7 @@ class Plan:
         body: The JSON body.
         new_filter: Makes the filter of a choice, None where the server's deltas pass as they are.
         retries_without_parser: Whether there is another way if the server has no tool parser.
+        native: Whether a structural tag forces the model's own format, which older servers refuse.
     """
 
     def __init__(
@@ -70,10 +73,12 @@ class Plan:
         new_filter: Callable[[int], DeltaFilter | None] | None = None,
         *,
         retries_without_parser: bool = False,
+        native: bool = False,
     ) -> None:
         self.body = body
         self.new_filter = new_filter
         self.retries_without_parser = retries_without_parser
+        self.native = native
 
 
 def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | None) -> Plan:
@@ -96,10 +101,10 @@ def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | N
     if not request.tools or resolve_tool_choice(request.tool_choice, request.tools) == "none":
         return Plan(request.body(version), _filters(request, None, family, "server"))
     if request.tool_parser != "auto":
-        return _parsed_here(request, _format(request.tool_parser), family, version)
+        return _parsed_here(request, _format(request.tool_parser), knowledge, family, version)
     format_ = _family_format(family)
     if knowledge.has_no_tool_parser(request.model):
-        return _parsed_here(request, format_, family, version)
+        return _parsed_here(request, format_, knowledge, family, version)
     new_filter = _filters(request, format_, family, f"recovered:{format_.names[0]}", recover=True)
     return Plan(request.body(version), new_filter, retries_without_parser=True)
 
@@ -114,23 +119,37 @@ def _family_format(family: Family | None) -> Format:
     return sniffing_format()
 
 
-def _parsed_here(request: ChatRequest, format_: Format, family: Family | None, version: Version | None) -> Plan:
+def _parsed_here(
+    request: ChatRequest, format_: Format, knowledge: Knowledge, family: Family | None, version: Version | None
+) -> Plan:
     """Plan an answer whose calls are parsed here, or forced by a grammar."""
     choice = resolve_tool_choice(request.tool_choice, request.tools)
     changes: dict[str, Any] = {"tool_choice": "none"}
     via = f"client:{format_.names[0]}"
-    if choice == "required" or isinstance(choice, dict):
-        name = choice["function"]["name"] if isinstance(choice, dict) else None
-        schema = forced_schema(request.tools or [], name, parallel=request.parallel_tool_calls is not False)
-        changes["structured_outputs"] = StructuredOutputs.model_validate(
-            {"json": schema, "disable_any_whitespace": True}
-        )
-        format_, via = forced_format(name), "forced"
-    elif request.skip_special_tokens is None:
+    native = False
+    if request.skip_special_tokens is None:
         changes["skip_special_tokens"] = False
+    if choice == "required" or isinstance(choice, dict):
+        via = "forced"
+        name = choice["function"]["name"] if isinstance(choice, dict) else None
+        constraint, native = _forced(request, format_, knowledge, name)
+        changes["structured_outputs"] = StructuredOutputs.model_validate({**constraint, "disable_any_whitespace": True})
+        if not native:
+            format_ = forced_format(name)
     body = request.model_copy(update=changes).body(version)
     body.pop("parallel_tool_calls", None)
-    return Plan(body, _filters(request, format_, family, via))
+    return Plan(body, _filters(request, format_, family, via), native=native)
+
+
+def _forced(
+    request: ChatRequest, format_: Format, knowledge: Knowledge, name: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Choose the constraint that forces a call, and tell whether it is in the model's own format."""
+    tools, parallel = request.tools or [], request.parallel_tool_calls is not False
+    tag = forced_tag(format_, tools, name, parallel=parallel) if knowledge.takes_structural_tags else None
+    if tag is not None:
+        return {"structural_tag": tag}, True
+    return {"json": forced_schema(tools, name, parallel=parallel)}, False
 
 
 def _filters(

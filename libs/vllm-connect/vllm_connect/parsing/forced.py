@@ -1,9 +1,11 @@
-"""Calls that a grammar forced on the model: plain JSON, whatever the model's own format.
+"""Calls that a grammar forces on the model.
 
-A required call is `[{"name": "f", "parameters": {"x": 1}}]`, as vLLM's servers force it; a named one is its arguments
-alone, `{"x": 1}`.
+Best in the model's own words, by a structural tag that leaves it room to think first. Where the format, or the server,
+does not allow that, as plain JSON: a required call is `[{"name": "f", "parameters": {"x": 1}}]`, as vLLM's servers force it, and a
+named one is its arguments alone, `{"x": 1}`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +14,54 @@ from vllm_connect.parsing.json_calls import call_object, items
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
-__all__ = ["forced_format", "forced_schema"]
+__all__ = ["forced_format", "forced_schema", "forced_tag"]
 
 EMPTY = {"type": "object", "properties": {}}
+
+
+THINKING = {
+    "type": "or",
+    "elements": [
+        {"type": "const_string", "value": ""},
+        {"type": "tag", "begin": "<think>", "content": {"type": "any_text"}, "end": "</think>\n\n"},
+    ],
+}
+
+
+def forced_tag(format_: Format, tools: Sequence[Mapping[str, Any]], name: str | None, *, parallel: bool) -> str | None:
+    """Build the structural tag that forces a call in the model's own format.
+
+    Args:
+        format_: The format.
+        tools: The tools to choose from, in OpenAI's shape.
+        name: The one to call; None for any.
+        parallel: Whether there may be more than one call.
+
+    Returns:
+        The tag, JSON text; None where the format cannot be forced in this way.
+    """
+    if format_.forced is None:
+        return None
+    begin, end = format_.forced
+    functions = [tool["function"] for tool in tools if name in (None, tool["function"]["name"])]
+    tags = [
+        {
+            "type": "tag",
+            "begin": begin.replace("{name}", function["name"]),
+            "content": {"type": "json_schema", "json_schema": function.get("parameters") or EMPTY},
+            "end": end,
+        }
+        for function in functions
+    ]
+    calls = {
+        "type": "tags_with_separator",
+        "tags": tags,
+        "separator": "\n",
+        "at_least_one": True,
+        "stop_after_first": not parallel,
+    }
+    form = {"type": "sequence", "elements": [THINKING, calls]}
+    return json.dumps({"type": "structural_tag", "format": form})
 
 
 def forced_schema(tools: Sequence[Mapping[str, Any]], name: str | None, *, parallel: bool) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Format:
             arguments that fit is one, and everything else is text.
         noise: Words that mean nothing and are dropped.
         between: Characters that mean nothing between two calls and after the last.
+        forced: What stands before and after the arguments of one call, `{name}` for its name, so that a grammar can
+            force it; None where that cannot be said in this way.
         id_of: Makes an id as the family's templates expect it, from the tool's name, the call's index in the message and
             a random word; None for the usual one.
     """
@@ -43,6 +45,7 @@ class Format:
     unmistakable: bool = True
     noise: tuple[str, ...] = ()
     between: str = SPACE
+    forced: tuple[str, str] | None = None
     id_of: Callable[[str, int, str], str] | None = field(default=None, repr=False)
 
 

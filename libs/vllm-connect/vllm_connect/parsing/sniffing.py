@@ -42,4 +42,4 @@ def sniffing_format() -> Format:
         chosen = find_format(choices.get(following, choices[""]))
         return (yield from chosen.block(scanner, opener, tools))
 
-    return Format(names=("auto",), openers=openers, block=block)
+    return Format(names=("auto",), openers=openers, block=block, forced=find_format("hermes").forced)

@@ -7,4 +7,9 @@ Source: the chat templates of NousResearch/Hermes-3 and Qwen/Qwen3.
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.json_calls import json_objects
 
-FORMAT = Format(names=("hermes", "qwen3_json"), openers=("<tool_call>",), block=json_objects("</tool_call>"))
+FORMAT = Format(
+    names=("hermes", "qwen3_json"),
+    openers=("<tool_call>",),
+    block=json_objects("</tool_call>"),
+    forced=('<tool_call>\n{"name": "{name}", "arguments": ', "}\n</tool_call>"),
+)

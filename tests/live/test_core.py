@@ -7,7 +7,6 @@ import urllib.request
 from collections.abc import Callable
 
 import pytest
-
 from vllm_connect import (
     AsyncVllmClient,
     AuthenticationError,
@@ -71,7 +70,8 @@ WAYS = pytest.mark.parametrize("ask", [complete, stream, acomplete, astream])
 
 @WAYS
 @pytest.mark.parametrize(
-    ("server", "via"), [("flagged_server", "server"), ("plain_server", "client:auto"), ("wrong_server", "recovered:auto")]
+    ("server", "via"),
+    [("flagged_server", "server"), ("plain_server", "client:auto"), ("wrong_server", "recovered:auto")],
 )
 def test_the_same_calls_on_every_server(
     request: pytest.FixtureRequest, ask: Callable[[str, ChatRequest], Completion], server: str, via: str
@@ -142,14 +142,14 @@ def test_errors_say_what_to_do(flagged_server: str) -> None:
 
 def test_no_server_at_all() -> None:
     config = VllmConfig(base_url="http://127.0.0.1:9", max_retries=1, retry_delay=0.01)
-    with VllmClient(config) as client, pytest.raises(VllmError, match="127.0.0.1:9") as caught:
+    with VllmClient(config) as client, pytest.raises(VllmError, match=r"127\.0\.0\.1:9") as caught:
         client.complete(HELLO)
     assert caught.value.attempts == 2
     assert not isinstance(caught.value, AuthenticationError)
 
 
 def running_requests(url: str) -> float:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("vllm:num_requests_running"))
 

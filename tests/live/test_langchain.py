@@ -4,10 +4,12 @@ import pytest
 
 pytest.register_assert_rewrite("tests.langchain.standard")
 
+from typing import Any
+
 from langchain.agents import create_agent  # noqa: E402 - after the registration above
 from langchain_core.messages import AIMessage, ToolMessage  # noqa: E402
-
 from langchain_vllm import ChatVllm  # noqa: E402
+
 from tests.langchain.standard import ChatVllmStandardTests  # noqa: E402
 
 pytestmark = pytest.mark.live
@@ -41,7 +43,7 @@ def multiply(a: int, b: int) -> int:
     return a * b
 
 
-QUESTION = {"messages": [("user", "What is 2 + (3 * 4)?")]}
+QUESTION: Any = {"messages": [("user", "What is 2 + (3 * 4)?")]}
 
 
 def check(messages: list[object]) -> None:

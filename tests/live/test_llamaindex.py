@@ -3,9 +3,8 @@
 import pytest
 from llama_index.core.agent.workflow import AgentStream, FunctionAgent, ToolCallResult
 from llama_index.core.llms import ChatMessage
-from pydantic import BaseModel
-
 from llama_index_vllm import VllmLLM
+from pydantic import BaseModel
 
 pytestmark = pytest.mark.live
 

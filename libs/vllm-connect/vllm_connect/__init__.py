@@ -40,7 +40,7 @@ from vllm_connect.errors import (
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser, parse_output
 from vllm_connect.parsing.reasoning import reasoning_names
-from vllm_connect.request import ChatRequest, RequestFields, merge, overlay
+from vllm_connect.request import ChatRequest, RequestFields, merge, overlay, resolve_tool_choice
 from vllm_connect.server import ModelCard, ServerInfo
 from vllm_connect.wire.sse import SSEDecoder
 
@@ -102,4 +102,5 @@ __all__ = [
     "parse_output",
     "reasoning_names",
     "refuse_unknown",
+    "resolve_tool_choice",
 ]

@@ -41,11 +41,9 @@ async def ask(llm: VllmLLM, way: str, tools: list[Any], **kwargs: Any) -> list[C
     given: Any = getattr(llm, way)(tools, **{"user_msg": "Hi", **kwargs})
     if inspect.iscoroutine(given):
         given = await given
-    if isinstance(given, ChatResponse):
-        return [given]
     if inspect.isasyncgen(given):
-        return [response async for response in given]
-    return list(given)
+        given = [response async for response in given]
+    return [given] if isinstance(given, ChatResponse) else list(given)
 
 
 @every_way

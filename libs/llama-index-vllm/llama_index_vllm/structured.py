@@ -6,12 +6,14 @@ validated all the same. `pydantic_program_mode` chooses another way:
 
 * `DEFAULT`, `LM_FORMAT_ENFORCER`: as above.
 * `FUNCTION`, `OPENAI`: one tool with the class's fields, and the server is told that it is required.
-* `LLM`: the schema stands in the prompt and the answer's text is parsed; LlamaIndex's own program.
+* `LLM`: the schema stands in the prompt and the answer's text is parsed. LlamaIndex's own program does it, on copies of
+  prompt and arguments, because it changes both.
 """
 
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, closing
+from copy import deepcopy
 from typing import Any, Generic
 
 from llama_index.core.base.llms.types import ChatResponse
@@ -85,7 +87,9 @@ class StructuredPrediction(ToolCalling):
         """
         call = self._structured_call(output_cls, prompt, llm_kwargs, prompt_args)
         if call is None:
-            predicted: Model = super().structured_predict(output_cls, prompt, dict(llm_kwargs or {}), **prompt_args)
+            predicted: Model = super().structured_predict(
+                output_cls, deepcopy(prompt), dict(llm_kwargs or {}), **prompt_args
+            )
             return predicted
         dispatcher.event(
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
@@ -102,7 +106,7 @@ class StructuredPrediction(ToolCalling):
         call = self._structured_call(output_cls, prompt, llm_kwargs, prompt_args)
         if call is None:
             predicted: Model = await super().astructured_predict(
-                output_cls, prompt, dict(llm_kwargs or {}), **prompt_args
+                output_cls, deepcopy(prompt), dict(llm_kwargs or {}), **prompt_args
             )
             return predicted
         dispatcher.event(
@@ -118,7 +122,7 @@ class StructuredPrediction(ToolCalling):
     ) -> Generator[Model | list[Model] | FlexibleModel | list[FlexibleModel], None, None]:
         call = self._structured_call(output_cls, prompt, llm_kwargs, prompt_args)
         if call is None:
-            return super()._structured_stream_call(output_cls, prompt, dict(llm_kwargs or {}), **prompt_args)
+            return super()._structured_stream_call(output_cls, deepcopy(prompt), dict(llm_kwargs or {}), **prompt_args)
         return self._objects(output_cls, call)
 
     @override
@@ -127,7 +131,9 @@ class StructuredPrediction(ToolCalling):
     ) -> AsyncGenerator[Model | list[Model] | FlexibleModel | list[FlexibleModel], None]:
         call = self._structured_call(output_cls, prompt, llm_kwargs, prompt_args)
         if call is None:
-            return await super()._structured_astream_call(output_cls, prompt, dict(llm_kwargs or {}), **prompt_args)
+            return await super()._structured_astream_call(
+                output_cls, deepcopy(prompt), dict(llm_kwargs or {}), **prompt_args
+            )
         return self._aobjects(output_cls, call)
 
     def _objects(self, output_cls: type[Model], call: dict[str, Any]) -> Generator[Model | FlexibleModel, None, None]:

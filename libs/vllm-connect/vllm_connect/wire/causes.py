@@ -209,7 +209,7 @@ class Place:
                 f"the name {host!r} cannot be resolved ({reason}): is it spelt right?", code="dns", phase="connect"
             )
         if kind == "proxy" or (proxy and self.phase == "connect"):
-            refused = " 407" in reason
+            refused = "407" in reason
             advice = "give its user name and password as proxy_auth" if refused else "is it running?"
             at = f"{proxy[0]}:{proxy[1]}" if proxy else "between"
             return ConnectionFailedError(

@@ -183,9 +183,8 @@ def tls_context(
     elif certificates and any(certificates):
         for path in filter(None, certificates):
             _load(partial(_load_authorities, context, path), "SSL_CERT_FILE or SSL_CERT_DIR", path)
-    else:
-        context.load_default_certs()
-        _load_bundle(context)
+    elif not _load_bundle(context) or certificates:
+        context.load_default_certs()  # which OpenSSL takes from the environment, if it names any
     if client_cert is not None:
         cert, key = (client_cert, None) if isinstance(client_cert, str) else client_cert
         _load(partial(context.load_cert_chain, cert, key), "client_cert", cert)
@@ -199,13 +198,14 @@ def _load_authorities(context: ssl.SSLContext, path: str) -> None:
         context.load_verify_locations(cafile=path)
 
 
-def _load_bundle(context: ssl.SSLContext) -> None:
+def _load_bundle(context: ssl.SSLContext) -> bool:
     """Add certifi's authorities, where it is installed: some systems have none of their own."""
     try:
         import certifi  # noqa: PLC0415 - only TLS needs it
     except ImportError:
-        return
+        return False
     context.load_verify_locations(cafile=certifi.where())
+    return True
 
 
 def _load(load: Callable[[], object], setting: str, path: str) -> None:

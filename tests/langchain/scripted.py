@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from langchain_vllm import ChatVllm
 
-__all__ = ["Answer", "Scripted", "server_error"]
+__all__ = ["Answer", "Reply", "Scripted", "server_error"]
 
 USAGE = {
     "prompt_tokens": 11,
@@ -57,7 +57,13 @@ class Answer:
 
 
 def _head(kind: str) -> dict[str, Any]:
-    return {"id": "chatcmpl-1", "object": kind, "created": 1795230000, "model": "demo", "system_fingerprint": "vllm-0.32.0"}
+    return {
+        "id": "chatcmpl-1",
+        "object": kind,
+        "created": 1795230000,
+        "model": "demo",
+        "system_fingerprint": "vllm-0.32.0",
+    }
 
 
 def _piece(delta: dict[str, Any], **choice: Any) -> dict[str, Any]:
@@ -74,18 +80,33 @@ def _split(text: str, size: int = 4) -> list[str]:
 
 
 def _tokens(text: str) -> dict[str, Any]:
-    return {"content": [{"token": t, "logprob": -0.5, "bytes": list(t.encode()), "top_logprobs": []} for t in _split(text)]}
+    return {
+        "content": [{"token": t, "logprob": -0.5, "bytes": list(t.encode()), "top_logprobs": []} for t in _split(text)]
+    }
 
 
-def server_error(status: int, message: str, **fields: Any) -> httpx.Response:
-    return httpx.Response(status, json={"error": {"message": message, "type": "Error", "param": None, "code": status, **fields}})
+@dataclass(frozen=True)
+class Reply:
+    """A reply that is no answer, made anew for each request."""
+
+    status: int
+    content: Any = b""
+    media_type: str = "application/json"
+
+    def __call__(self) -> httpx.Response:
+        return httpx.Response(self.status, content=self.content, headers={"content-type": self.media_type})
+
+
+def server_error(status: int, message: str) -> Reply:
+    error = {"message": message, "type": "Error", "param": None, "code": status}
+    return Reply(status, json.dumps({"error": error}).encode())
 
 
 @dataclass
 class Scripted:
     """Gives its answers in order, the last one for ever, and keeps what was asked."""
 
-    answers: Sequence[Answer | httpx.Response | dict[str, Any]]
+    answers: Sequence[Answer | Reply | dict[str, Any]]
     joined: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
@@ -101,8 +122,8 @@ class Scripted:
         body = json.loads(request.content)
         answer = self.answers[min(len(self.asked), len(self.answers) - 1)]
         self.asked.append(body)
-        if isinstance(answer, httpx.Response):
-            return answer
+        if isinstance(answer, Reply):
+            return answer()
         if isinstance(answer, dict):
             return httpx.Response(200, json=answer)
         if not body.get("stream"):

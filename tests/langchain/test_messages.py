@@ -15,14 +15,15 @@ from langchain_core.messages import (
     ToolMessage,
     convert_to_messages,
 )
-from langchain_core.messages.tool import invalid_tool_call
+from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_vllm.errors import ConfigurationError
 from langchain_vllm.messages import ReasoningReplay, to_wire
 
 from tests.langchain.scripted import Answer, Scripted
 
-ADD = {"name": "add", "args": {"a": 1, "b": "ä"}, "id": "call_1", "type": "tool_call"}
+ADD = tool_call(name="add", args={"a": 1, "b": "ä"}, id="call_1")
 WIRE_ADD = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": "ä"}'}}
+V1_BLOCKS: list[Any] = [{"type": "reasoning", "reasoning": "why"}, {"type": "text", "text": "x"}, ADD]
 
 
 def wire(message: BaseMessage) -> dict[str, Any]:
@@ -40,8 +41,8 @@ def wire(message: BaseMessage) -> dict[str, Any]:
             ToolMessage("no", tool_call_id="call_1", status="error"),
             {"role": "tool", "content": "no", "tool_call_id": "call_1"},
         ),
-        (FunctionMessage("3", name="add"), {"role": "tool", "content": "3", "tool_call_id": "add"}),
-        (ChatMessage("Hi", role="observer"), {"role": "observer", "content": "Hi"}),
+        (FunctionMessage(content="3", name="add"), {"role": "tool", "content": "3", "tool_call_id": "add"}),
+        (ChatMessage(content="Hi", role="observer"), {"role": "observer", "content": "Hi"}),
         (convert_to_messages([("developer", "Be brief.")])[0], {"role": "system", "content": "Be brief."}),
         (HumanMessage([]), {"role": "user", "content": ""}),
         (HumanMessage(["a", {"type": "text", "text": "b"}]), {"role": "user", "content": "a\nb"}),
@@ -52,7 +53,7 @@ def wire(message: BaseMessage) -> dict[str, Any]:
             {"role": "assistant", "content": "x", "tool_calls": [WIRE_ADD]},
         ),
         (
-            AIMessage(content_blocks=[{"type": "reasoning", "reasoning": "why"}, {"type": "text", "text": "x"}, ADD]),
+            AIMessage(content_blocks=V1_BLOCKS),
             {"role": "assistant", "content": "x", "reasoning": "why", "tool_calls": [WIRE_ADD]},
         ),
         (
@@ -74,31 +75,51 @@ def test_a_message_has_its_form(message: AnyMessage, expected: dict[str, Any]) -
     assert wire(message) == expected
 
 
-IMAGE = {"type": "image_url", "image_url": {"url": "http://x/a.png"}}
+def image(url: str, **more: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url, **more}}
+
+
+def given(kind: str, value: Any) -> dict[str, Any]:
+    return {"type": kind, kind: value}
+
+
+PNG = "data:image/png;base64,QQ=="
+ADDRESS = "http://x/a.png"
+LOW = {"uuid": "u1", "detail": "low"}
+OLDER_PNG = {"type": "image", "source_type": "base64", "data": "QQ==", "mime_type": "image/png"}
+ANTHROPIC_PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}}
+WAV = {"data": "QQ==", "format": "wav"}
+EMBEDS = given("image_embeds", "QQ==")
 
 
 @pytest.mark.parametrize(
     ("block", "part"),
     [
-        ({"type": "image", "url": "http://x/a.png"}, IMAGE),
-        ({"type": "image_url", "image_url": "http://x/a.png"}, IMAGE),
-        ({"type": "image_url", "image_url": {"url": "http://x/a.png", "detail": "low"}}, {**IMAGE, "image_url": {"url": "http://x/a.png", "detail": "low"}}),
-        ({"type": "image", "url": "http://x/a.png", "extras": {"uuid": "u1", "detail": "low"}}, {**IMAGE, "image_url": {"url": "http://x/a.png", "detail": "low"}, "uuid": "u1"}),
-        ({"type": "image", "base64": "QQ==", "mime_type": "image/png"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
-        ({"type": "image", "source_type": "base64", "data": "QQ==", "mime_type": "image/png"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
-        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
-        ({"type": "image", "source": {"type": "url", "url": "http://x/a.png"}}, IMAGE),
-        ({"type": "audio", "base64": "QQ==", "mime_type": "audio/mpeg"}, {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "mp3"}}),
-        ({"type": "audio", "base64": "QQ==", "mime_type": "audio/wav"}, {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}),
-        ({"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}, {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}),
-        ({"type": "audio", "url": "http://x/a.wav"}, {"type": "audio_url", "audio_url": {"url": "http://x/a.wav"}}),
-        ({"type": "video", "url": "http://x/a.mp4"}, {"type": "video_url", "video_url": {"url": "http://x/a.mp4"}}),
-        ({"type": "video", "base64": "QQ==", "mime_type": "video/webm"}, {"type": "video_url", "video_url": {"url": "data:video/webm;base64,QQ=="}}),
-        ({"type": "video_url", "video_url": {"url": "http://x/a.mp4"}}, {"type": "video_url", "video_url": {"url": "http://x/a.mp4"}}),
-        ({"type": "file", "base64": "QQ==", "mime_type": "image/png"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}),
-        ({"type": "non_standard", "value": {"type": "image_embeds", "image_embeds": "QQ=="}}, {"type": "image_embeds", "image_embeds": "QQ=="}),
+        ({"type": "image", "url": ADDRESS}, image(ADDRESS)),
+        (given("image_url", ADDRESS), image(ADDRESS)),
+        (image(ADDRESS, detail="low"), image(ADDRESS, detail="low")),
+        ({"type": "image", "url": ADDRESS, "extras": LOW}, {**image(ADDRESS, detail="low"), "uuid": "u1"}),
+        ({"type": "image", "base64": "QQ==", "mime_type": "image/png"}, image(PNG)),
+        (OLDER_PNG, image(PNG)),
+        (ANTHROPIC_PNG, image(PNG)),
+        ({"type": "image", "source": {"type": "url", "url": ADDRESS}}, image(ADDRESS)),
+        ({"type": "file", "base64": "QQ==", "mime_type": "image/png"}, image(PNG)),
+        ({"type": "audio", "base64": "QQ==", "mime_type": "audio/wav"}, given("input_audio", WAV)),
+        (
+            {"type": "audio", "base64": "QQ==", "mime_type": "audio/mpeg"},
+            given("input_audio", {**WAV, "format": "mp3"}),
+        ),
+        (given("input_audio", WAV), given("input_audio", WAV)),
+        ({"type": "audio", "url": "http://x/a.wav"}, given("audio_url", {"url": "http://x/a.wav"})),
+        ({"type": "video", "url": "http://x/a.mp4"}, given("video_url", {"url": "http://x/a.mp4"})),
+        (
+            {"type": "video", "base64": "QQ==", "mime_type": "video/webm"},
+            given("video_url", {"url": "data:video/webm;base64,QQ=="}),
+        ),
+        (given("video_url", {"url": "http://x/a.mp4"}), given("video_url", {"url": "http://x/a.mp4"})),
+        ({"type": "non_standard", "value": EMBEDS}, EMBEDS),
     ],
-)  # fmt: skip
+)
 def test_a_block_has_its_part(block: dict[str, Any], part: dict[str, Any]) -> None:
     script = Scripted([Answer("Hi")])
     script.model().invoke([HumanMessage([{"type": "text", "text": "Look:"}, block])])

@@ -189,7 +189,7 @@ def test_a_misspelt_argument_is_refused(wrong: str, right: str) -> None:
     with pytest.raises(ConfigurationError, match=f"unknown argument '{wrong}'; did you mean '{right}'"):
         ChatVllm(**{wrong: 1})
     script = Scripted([Answer("Hi")])
-    model = script.model()
+    model: Any = script.model()
     for call in (
         lambda: model.invoke("Hi", **{wrong: 1}),
         lambda: list(model.stream("Hi", **{wrong: 1})),

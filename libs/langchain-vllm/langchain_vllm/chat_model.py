@@ -448,7 +448,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         """Stream events; LangChain calls this for `version="v3"`."""
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            events = Events(request.tools, run_id=run_manager and run_manager.run_id)
+            events = Events(request.tools, run_id=run_manager.run_id if run_manager else None)
             with self._client_for(kwargs) as client, closing(client.stream(request)) as stream:
                 for deltas in stream:
                     yield from events.feed(deltas)
@@ -464,7 +464,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         """Stream events; the asynchronous form of `_stream_chat_model_events`."""
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            events = Events(request.tools, run_id=run_manager and run_manager.run_id)
+            events = Events(request.tools, run_id=run_manager.run_id if run_manager else None)
             async with self._async_client_for(kwargs) as client, aclosing(client.stream(request)) as stream:
                 async for deltas in stream:
                     for event in events.feed(deltas):

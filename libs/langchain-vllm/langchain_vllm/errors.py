@@ -50,19 +50,19 @@ class StreamingDisabledError(ConfigurationError, core.StreamingDisabledError):
     """A stream was asked for where the configuration forbids streaming."""
 
 
-class TransportError(VllmError, core.TransportError, langchain.ModelConnectionError):
+class TransportError(VllmError, core.TransportError):
     """The way to the server failed."""
 
 
-class ConnectionFailedError(TransportError, core.ConnectionFailedError):
+class ConnectionFailedError(TransportError, core.ConnectionFailedError, langchain.ModelConnectionError):
     """The server was not reached, or it hung up before it answered."""
 
 
-class RequestTimeoutError(VllmError, core.RequestTimeoutError, langchain.ModelTimeoutError):
+class RequestTimeoutError(TransportError, core.RequestTimeoutError, langchain.ModelTimeoutError):
     """A timer ran out; `phase` says which."""
 
 
-class StreamInterruptedError(TransportError, core.StreamInterruptedError):
+class StreamInterruptedError(TransportError, core.StreamInterruptedError, langchain.ModelConnectionError):
     """The answer was cut; `partial` holds what came and must not be taken for the answer."""
 
 

@@ -4,6 +4,10 @@ LangChain looks providers up in a table of its own and has no way for others to 
 by an explicit call and never by an import. Source: _BUILTIN_PROVIDERS (langchain/chat_models/base.py, 1.4).
 """
 
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
 from langchain_vllm.errors import ConfigurationError
 from langchain_vllm.messages import PROVIDER
 
@@ -25,4 +29,8 @@ def register() -> None:
             "register() needs the langchain package, version 1.4 or a similar one: "
             "install it, or pass ChatVllm(...) itself where a model is expected"
         ) from None
-    providers[PROVIDER] = ("langchain_vllm", "ChatVllm", lambda model, **given: model(**given))
+    providers[PROVIDER] = ("langchain_vllm", "ChatVllm", _make)
+
+
+def _make(cls: type[BaseChatModel], **given: Any) -> BaseChatModel:
+    return cls(**given)

@@ -37,8 +37,9 @@ def to_wire_tools(tools: Sequence[Tool], *, strict: bool | None = None) -> list[
 
 def _converted(tool: Tool, strict: bool | None) -> dict[str, Any]:
     if isinstance(tool, Mapping):
-        if strict is None and tool.get("type") == "function" and "function" in tool:
-            return dict(tool)
+        function = tool.get("function")
+        if tool.get("type") == "function" and isinstance(function, Mapping):
+            return dict(tool) if strict is None or "strict" in function else _convert(dict(function), strict)
         return _convert(dict(tool), strict)
     key = (id(tool), strict)
     kept = _KEPT.get(key)

@@ -1,0 +1,159 @@
+"""Tools in every shape, and every way to choose among them."""
+
+from typing import Any
+
+import pytest
+from langchain_core.runnables import RunnableBinding
+from langchain_core.tools import BaseTool, StructuredTool, tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_vllm import tools as module
+from langchain_vllm.errors import ConfigurationError
+from langchain_vllm.tools import to_wire_tools
+from pydantic import BaseModel, Field
+from pydantic.v1 import BaseModel as OlderModel
+from pydantic.v1 import Field as OlderField
+from typing_extensions import TypedDict
+
+from tests.langchain.scripted import Answer, Scripted
+
+
+class Add(BaseModel):
+    """Add two numbers."""
+
+    a: int = Field(description="First")
+    b: int
+
+
+class OlderAdd(OlderModel):
+    """Add two numbers."""
+
+    a: int = OlderField(description="First")
+    b: int
+
+
+class TypedAdd(TypedDict):
+    """Add two numbers."""
+
+    a: int
+    b: int
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@tool
+def added(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
+OPENAI = {"type": "function", "function": {"name": "add", "description": "Add two numbers.", "parameters": SCHEMA}}
+ANTHROPIC = {"name": "add", "description": "Add two numbers.", "input_schema": SCHEMA}
+JSON_SCHEMA = {"title": "add", "description": "Add two numbers.", **SCHEMA}
+SHAPES: list[Any] = [Add, OlderAdd, TypedAdd, add, added, OPENAI, OPENAI["function"], ANTHROPIC, JSON_SCHEMA]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=[str(i) for i in range(len(SHAPES))])
+def test_every_shape_becomes_one(shape: Any) -> None:
+    (wire,) = to_wire_tools([shape])
+    assert wire == convert_to_openai_tool(shape)
+    assert wire["type"] == "function"
+    assert wire["function"]["description"] == "Add two numbers."
+    assert set(wire["function"]["parameters"]["properties"]) == {"a", "b"}
+    assert to_wire_tools([shape], strict=True)[0]["function"]["strict"] is True
+
+
+def test_a_tool_is_converted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = []
+
+    def counting(shape: Any, **given: Any) -> dict[str, Any]:
+        converted.append(shape)
+        return convert_to_openai_tool(shape, **given)
+
+    monkeypatch.setattr(module, "convert_to_openai_tool", counting)
+
+    def fresh(a: int) -> int:
+        """Do."""
+        return a
+
+    made = StructuredTool.from_function(fresh)
+    for _ in range(3):
+        to_wire_tools([fresh, made])
+    assert len(converted) == 2
+    made.description = "Something else."
+    assert to_wire_tools([made])[0]["function"]["description"] == "Something else."
+
+
+def test_a_tool_that_is_gone_is_forgotten() -> None:
+    made: BaseTool | None = StructuredTool.from_function(add, name="gone")
+    to_wire_tools([made])  # type: ignore[list-item]  # it is a tool
+    kept = len(module._KEPT)
+    made = None
+    assert len(module._KEPT) == kept - 1
+
+
+@pytest.mark.parametrize("shape", [5, {"type": "object"}, {"no": "tool"}, "add"])
+def test_what_is_no_tool_is_refused(shape: Any) -> None:
+    with pytest.raises(ConfigurationError, match="tool"):
+        Scripted([]).model().bind_tools([shape])
+
+
+NAMED = {"type": "function", "function": {"name": "add"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        (None, None),
+        ("auto", "auto"),
+        ("none", "none"),
+        ("any", "required"),
+        ("required", "required"),
+        (True, "required"),
+        (False, "none"),
+        ("add", NAMED),
+        (NAMED, NAMED),
+        ({"type": "tool", "name": "add"}, NAMED),
+    ],
+)
+def test_every_choice_is_spelt_as_vllm_does(choice: Any, sent: Any) -> None:
+    script = Scripted([Answer("Hi")])
+    bound = script.model().bind_tools([add], tool_choice=choice)
+    assert isinstance(bound, RunnableBinding)
+    bound.invoke("Hi")
+    script.model().invoke("Hi", tools=[add], tool_choice=choice)
+    for body in script.asked:
+        assert body["tools"] == [convert_to_openai_tool(add)]
+        assert body.get("tool_choice") == sent
+
+
+@pytest.mark.parametrize("choice", ["subtract", {"type": "function", "function": {"name": "subtract"}}])
+def test_a_choice_of_no_bound_tool_is_refused(choice: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"'subtract'.*the tools are add"):
+        Scripted([]).model().bind_tools([add], tool_choice=choice)
+    script = Scripted([])
+    with pytest.raises(ConfigurationError, match=r"'subtract'.*the tools are add"):
+        script.model().bind_tools([add]).invoke("Hi", tool_choice=choice)
+    assert script.asked == []
+
+
+def test_no_tools_are_not_sent() -> None:
+    script = Scripted([Answer("Hi")])
+    wanted = {"type": "json_schema", "json_schema": {"name": "A", "schema": {"type": "object"}}}
+    script.model().bind_tools([], tool_choice="auto", parallel_tool_calls=False, response_format=wanted).invoke("Hi")
+    (body,) = script.asked
+    assert body["response_format"] == wanted
+    assert {"tools", "tool_choice", "parallel_tool_calls"}.isdisjoint(body)
+
+
+def test_what_is_bound_is_sent() -> None:
+    script = Scripted([Answer("Hi")])
+    bound = script.model().bind_tools([add], strict=True, parallel_tool_calls=False, top_k=3, response_format=Add)
+    bound.invoke("Hi")
+    (body,) = script.asked
+    assert body["tools"][0]["function"]["strict"] is True
+    assert (body["parallel_tool_calls"], body["top_k"]) == (False, 3)
+    assert body["response_format"]["json_schema"]["name"] == "Add"

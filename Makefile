@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard libs/*/pyproject.t
 	touch $@
 
 demo: install ## Run both agents against a real vLLM (started here unless VLLM_BASE_URL is set)
-	$(BIN)/python tests/live/with_server.py --enable-auto-tool-choice --tool-call-parser hermes --reasoning-parser qwen3 -- $(BIN)/python cookbook/demo.py
+	$(BIN)/python -m tests.live.with_server --enable-auto-tool-choice --tool-call-parser hermes --reasoning-parser qwen3 -- $(BIN)/python cookbook/demo.py
 
 test: install ## Run everything that needs no server
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not live" tests

@@ -1,10 +1,10 @@
 """LangChain's standard suite and its agents against real servers, with the right parsers, without any, with a wrong one."""
 
+from typing import Any
+
 import pytest
 
 pytest.register_assert_rewrite("tests.langchain.standard")
-
-from typing import Any
 
 from langchain.agents import create_agent  # noqa: E402 - after the registration above
 from langchain_core.messages import AIMessage, ToolMessage  # noqa: E402

@@ -1,5 +1,7 @@
 """LlamaIndex's agents and chats against real servers, with the right parsers, without any, with a wrong one."""
 
+from typing import Any
+
 import pytest
 from llama_index.core.agent.workflow import AgentStream, FunctionAgent, ToolCallResult
 from llama_index.core.llms import ChatMessage
@@ -40,7 +42,7 @@ async def test_an_agent_works(request: pytest.FixtureRequest, server: str, *, st
                 results.append((event.tool_name, event.tool_kwargs, event.tool_output.content))
             elif isinstance(event, AgentStream):
                 reasoning += event.thinking_delta or ""
-        answer = await handler
+        answer: Any = await handler
     assert results == [("multiply", {"a": 3, "b": 4}, "12"), ("add", {"a": 2, "b": 12}, "14")]
     assert (answer.response.content or "").strip() == "The result is 14."
     if streaming:

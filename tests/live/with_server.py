@@ -1,4 +1,4 @@
-"""Run a command against a real vLLM: `with_server.py [vLLM's flags] -- command ...`.
+"""Run a command against a real vLLM: `python -m tests.live.with_server [vLLM's flags] -- command ...`.
 
 Starts a server and sets `VLLM_BASE_URL`, unless that is set already; the command's exit status is returned.
 """
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from vllm_server import running
+from tests.live.vllm_server import running
 
 
 def main(arguments: list[str]) -> int:

@@ -250,13 +250,13 @@ class _Call:
         self.id = ""
         self.name = ""
         self.arguments = ""
-        self.ended = False
+        self.ended: bool | None = None
         self.partial = PartialObject()
 
     def add(self, delta: ToolCallDelta) -> None:
         self.id = self.id or delta.id or ""
         self.name = self.name or delta.name or ""
-        self.ended = self.ended or delta.ended
+        self.ended = self.ended if delta.ended is None else delta.ended
         if delta.arguments:
             self.arguments += delta.arguments
             self.partial.read(self.arguments)

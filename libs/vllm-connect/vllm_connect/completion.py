@@ -131,7 +131,7 @@ class _Call:
         self.id = ""
         self.name = ""
         self.arguments: list[str] = []
-        self.ended = False
+        self.ended: bool | None = None
 
 
 class _Answer:
@@ -180,7 +180,7 @@ class _Answer:
         call.id = call.id or delta.id or ""
         call.name = call.name or delta.name or ""
         call.arguments.append(delta.arguments)
-        call.ended = call.ended or delta.ended
+        call.ended = call.ended if delta.ended is None else delta.ended
 
     def completion(self, tools: Sequence[Mapping[str, Any]] | None) -> Completion:
         valid: list[ToolCall] = []
@@ -190,7 +190,8 @@ class _Answer:
         for index in sorted(self.calls):
             call = self.calls[index]
             cut = index == last and not call.ended and reason in TRUNCATED
-            judged = _judge(call, f"the answer was cut ({reason})" if cut else None, tools)
+            broken = "the call broke off before its end" if call.ended is False else None
+            judged = _judge(call, f"the answer was cut ({reason})" if cut else broken, tools)
             if isinstance(judged, ToolCall):
                 valid.append(judged)
             else:

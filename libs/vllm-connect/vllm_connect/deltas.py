@@ -57,7 +57,8 @@ class ToolCallDelta(Struct, frozen=True, gc=False):
         name: The tool's name, whole, on its first delta.
         arguments: A verbatim piece of the arguments' JSON text, possibly empty.
         choice: Which of the `n` answers it belongs to.
-        ended: The call's own end was seen in the text; a server's stream does not tell.
+        ended: Whether the call's own end was seen in the text; a call that is left at False is broken. None where nobody
+            can tell, as in a server's stream.
     """
 
     index: int
@@ -65,7 +66,7 @@ class ToolCallDelta(Struct, frozen=True, gc=False):
     name: str | None = None
     arguments: str = ""
     choice: int = 0
-    ended: bool = False
+    ended: bool | None = None
 
 
 class Finish(Struct, frozen=True, gc=False):

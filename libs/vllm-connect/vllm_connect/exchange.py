@@ -11,8 +11,8 @@ from typing import NoReturn
 from vllm_connect.deltas import Delta
 from vllm_connect.errors import ProtocolError, VllmError
 from vllm_connect.retry import RetryBudget, RetryPolicy, read_retry_after
-from vllm_connect.wire.http import HttpRequest
 from vllm_connect.wire.failures import failure
+from vllm_connect.wire.http import HttpRequest
 
 __all__ = ["Exchange", "Terms"]
 

@@ -213,6 +213,8 @@ def _joined(first: Delta, second: Delta) -> Delta | None:
         if second.index != first.index or second.name is not None:
             return None
         return replace(
-            first, arguments=first.arguments + second.arguments, ended=first.ended or second.ended
+            first,
+            arguments=first.arguments + second.arguments,
+            ended=first.ended if second.ended is None else second.ended,
         )
     return None

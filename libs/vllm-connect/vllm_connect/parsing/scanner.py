@@ -318,12 +318,12 @@ class Scanner:
         self._space, self._after_call, self._open = "", True, True
         index = self.calls
         self.calls += 1
-        self._say(ToolCallDelta(index, id or self._new_id(name, index), name, "", self._choice))
+        self._say(ToolCallDelta(index, id or self._new_id(name, index), name, "", self._choice, ended=False))
 
     def arguments(self, piece: str) -> None:
         """Say a piece of the open call's arguments."""
         if piece:
-            self._say(ToolCallDelta(self.calls - 1, None, None, piece, self._choice))
+            self._say(ToolCallDelta(self.calls - 1, None, None, piece, self._choice, ended=False))
 
     def end(self, piece: str = "") -> None:
         """End the open call, with the last piece of its arguments."""

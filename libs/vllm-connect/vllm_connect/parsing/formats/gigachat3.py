@@ -10,5 +10,5 @@ FORMAT = Format(
     names=("gigachat3",),
     openers=("<|function_call|>", "function call<|role_sep|>"),
     block=json_objects("<|message_sep|>"),
-    noise=("<|message_sep|>\n\n", "<|message_sep|>"),
+    noise=("<|message_sep|>",),
 )

@@ -1,0 +1,163 @@
+"""The names: every format and reasoning parser of vLLM, found, misspelt, or made by the user."""
+
+import pytest
+from vllm_connect import (
+    ConfigurationError,
+    Format,
+    OutputParser,
+    find_format,
+    fold,
+    format_names,
+    parse_output,
+    reasoning_names,
+)
+from vllm_connect.parsing.families import FAMILIES, find_family
+from vllm_connect.parsing.json_calls import json_objects
+
+REGISTRY = (
+    "apertus cohere_command3 cohere_command4 deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4 "
+    "deepseek_v41 dots ernie45 functiongemma gemma4 gigachat3 glm45 glm47 granite granite-20b-fc granite4 "
+    "hermes hf hunyuan_a13b hy_v3 hy_v4 inkling internlm jamba k2_horizon kimi_k2 kimi_k3 lfm2 ling3 "
+    "llama3_json llama4_json llama4_pythonic longcat mimo minicpm5 minimax_m2 minimax_m3 mistral "
+    "muse_glimmer olmo3 openai phi4_mini_json plamo3 poolside_v1 pythonic qwen3_coder qwen3_json "
+    "qwen3_xml seed_oss step3 step3p5 xlam"
+)
+"""The tool parsers of vLLM 0.32.0."""
+
+REASONING = (
+    "cohere_command3 cohere_command4 deepseek_r1 deepseek_v3 deepseek_v4 deepseek_v41 ernie45 gemma4 "
+    "glm45 glm47 granite granite_thinking_parser hf holo2 hunyuan_a13b hy_v3 hy_v4 inkling k2_horizon "
+    "kimi_k2 kimi_k3 ling3 mimo minicpmv minimax_m2 minimax_m2_append_think minimax_m3 mistral "
+    "muse_glimmer nemotron_v3 olmo3 openai_gptoss plamo3 poolside_v1 qwen3 seed_oss step3 step3p5"
+)
+"""The reasoning parsers of vLLM 0.32.0."""
+
+
+def test_every_reasoning_parser_has_its_name() -> None:
+    assert set(REASONING.split()) <= set(reasoning_names())
+
+
+@pytest.mark.parametrize("name", format_names())
+def test_a_format_has_names_and_openers(name: str) -> None:
+    format_ = find_format(name)
+    assert name in format_.names
+    assert format_.openers
+    assert OutputParser(name).finish() == []
+
+
+def test_a_misspelt_format_is_refused_with_the_nearest_names() -> None:
+    with pytest.raises(ConfigurationError, match="hermes"):
+        find_format("hermess")
+    with pytest.raises(ConfigurationError, match="qwen3"):
+        OutputParser(None, "qwen33")
+
+
+def test_a_format_of_ones_own() -> None:
+    mine = Format(names=("mine",), openers=("<<call>>",), block=json_objects("<</call>>"))
+    answer = parse_output('a<<call>>{"name": "f", "arguments": {}}<</call>>b', tool_parser=mine)
+    assert ([call.name for call in answer.tool_calls], answer.text) == (["f"], "ab")
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=[family.pattern for family in FAMILIES])
+def test_a_family_names_parsers_that_exist(family: tuple[str, str | None, str | None]) -> None:
+    _, _, reasoning = family
+    assert reasoning is None or reasoning in reasoning_names()
+
+
+@pytest.mark.parametrize(
+    ("names", "tools"),
+    [
+        (("Qwen/Qwen3-8B",), "hermes"),
+        (("Qwen/Qwen3-Coder-30B-A3B-Instruct",), "qwen3_coder"),
+        (("deepseek-ai/DeepSeek-V3.1",), "deepseek_v31"),
+        (("meta-llama/Llama-3.1-8B-Instruct",), "llama3_json"),
+        (("/models/Mistral-Small-3.2", "alias"), "mistral"),
+        ((None, "zai-org/GLM-4.6"), "glm45"),
+        (("openai/gpt-oss-20b",), "openai"),
+        (("moonshotai/Kimi-K2-Instruct",), "kimi_k2"),
+    ],
+)
+def test_a_models_family(names: tuple[str | None, ...], tools: str) -> None:
+    family = find_family(*names)
+    assert family is not None
+    assert family.tools == tools
+
+
+def test_an_unknown_model_has_no_family() -> None:
+    assert find_family("demo", None) is None
+
+
+HERMES = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
+
+
+@pytest.mark.parametrize(
+    ("text", "via"),
+    [
+        (HERMES, "hermes"),
+        ("<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>", "qwen3_coder"),
+        ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1</arg_value>\n</tool_call>", "glm45"),
+        ('[TOOL_CALLS]f[ARGS]{"x": 1}', "mistral"),
+        (
+            '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{"x": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+            "deepseek_v31",
+        ),
+        ("<|tool_call>call:f{x:1}<tool_call|>", "gemma4"),
+    ],
+)
+def test_any_unmistakable_format_is_sniffed(text: str, via: str) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
+    for parser in ("auto", via):
+        (call,) = parse_output(f"Well. {text}", tool_parser=parser, tools=tools).tool_calls
+        assert (call.name, call.parsed()) == ("f", {"x": 1})
+
+
+def test_recovery_takes_only_what_is_complete_declared_and_fitting() -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
+
+    def recover(text: str) -> tuple[int, str]:
+        parser = OutputParser("hermes", None, tools, recover=True)
+        answer = fold([*parser.push(text), *parser.finish()])
+        return len(answer.tool_calls) + len(answer.invalid_tool_calls), answer.text
+
+    assert recover(HERMES) == (1, "")
+    for text in (HERMES[:30], HERMES.replace('"f"', '"g"'), HERMES.replace("1", '"one"'), HERMES.replace(": 1", ":")):
+        assert recover(text) == (0, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reasoning", "answer"),
+    [
+        ("qwen3", "<think>r</think>a", "r", "a"),
+        ("qwen3", "r</think>a", "r", "a"),
+        ("qwen3", "<think>r", "r", ""),
+        ("deepseek_v3", "a", "", "a"),
+        ("mistral", "[THINK]r[/THINK]a", "r", "a"),
+        ("gemma4", "<|channel>thought\nr<channel|>a", "r", "a"),
+        ("seed_oss", "<seed:think>r</seed:think>a", "r", "a"),
+        ("auto", "a <think>r</think> b", "r", "a  b"),
+        ("auto", "a", "", "a"),
+        (None, "<think>r</think>a", "", "<think>r</think>a"),
+    ],
+)
+def test_reasoning_is_split_off(name: str | None, text: str, reasoning: str, answer: str) -> None:
+    for pieces in ([text], list(text)):
+        parser = OutputParser(None, name)
+        found = fold([d for piece in pieces for d in parser.push(piece)] + parser.finish())
+        assert (found.reasoning, found.text) == (reasoning, answer)
+
+
+def test_calls_in_reasoning_are_none_unless_asked_for() -> None:
+    text = f"<think>{HERMES}</think>a"
+    assert parse_output(text, "hermes", "qwen3").tool_calls == ()
+    parser = OutputParser("hermes", "qwen3", calls_in_reasoning=True)
+    assert len(fold([*parser.push(text), *parser.finish()]).tool_calls) == 1
+
+
+def test_ids_follow_the_family() -> None:
+    (mistral,) = parse_output("[TOOL_CALLS]f{}", "mistral").tool_calls
+    assert len(mistral.id) == 9
+    assert mistral.id.isalnum()
+    kimi = "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:3<|tool_call_argument_begin|>{}<|tool_call_end|>"
+    assert parse_output(kimi, "kimi_k2").tool_calls[0].id == "functions.f:3"
+    first, second = (parse_output(HERMES, "hermes").tool_calls[0].id for _ in range(2))
+    assert first != second

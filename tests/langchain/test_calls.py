@@ -33,6 +33,14 @@ async def test_all_answers_are_there() -> None:
     assert script.asked[0]["n"] == 2
 
 
+def test_several_answers_are_never_streamed_in_secret() -> None:
+    watching = Watching()
+    script = Scripted([two()])
+    script.model(n=2, streaming=True).invoke("Hi", {"callbacks": [watching]})
+    assert watching.tokens == []
+    assert "stream" not in script.asked[0]
+
+
 async def test_usage_adds_up_over_a_batch() -> None:
     script = Scripted([Answer("Hi")])
     result = script.model().generate([HI, HI])

@@ -1,5 +1,6 @@
 """Tools in every shape, and every way to choose among them."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import BaseTool, StructuredTool, tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_vllm import tools as module
-from langchain_vllm.errors import ConfigurationError
+from langchain_vllm.errors import ConfigurationError, ConstraintError
 from langchain_vllm.tools import to_wire_tools
 from pydantic import BaseModel, Field
 from pydantic.v1 import BaseModel as OlderModel
@@ -120,7 +121,7 @@ NAMED = {"type": "function", "function": {"name": "add"}}
     ],
 )
 def test_every_choice_is_spelt_as_vllm_does(choice: Any, sent: Any) -> None:
-    script = Scripted([Answer("Hi")])
+    script = Scripted([Answer(calls=[("add", "{}")], finish="tool_calls")])
     bound = script.model().bind_tools([add], tool_choice=choice)
     assert isinstance(bound, RunnableBinding)
     bound.invoke("Hi")
@@ -157,3 +158,41 @@ def test_what_is_bound_is_sent() -> None:
     assert body["tools"][0]["function"]["strict"] is True
     assert (body["parallel_tool_calls"], body["top_k"]) == (False, 3)
     assert body["response_format"]["json_schema"]["name"] == "Add"
+
+
+PROSE = Answer("I would rather not.")
+
+
+@pytest.mark.parametrize(
+    ("choice", "answer", "kept"),
+    [
+        ("any", PROSE, False),
+        ("add", PROSE, False),
+        ("add", Answer(calls=[("other", "{}")]), False),
+        ("add", Answer(calls=[("add", '{"a": 1, "b": 2}')]), True),
+        ("any", Answer("<tool_", finish="length"), True),
+        ("any", Answer(calls=[("add", "{")]), True),
+        ("auto", PROSE, True),
+        (None, PROSE, True),
+    ],
+)
+async def test_a_promise_that_was_not_kept_is_an_error(choice: Any, answer: Answer, kept: bool) -> None:
+    bound: Any = Scripted([answer]).model(tool_parser="server").bind_tools([add], tool_choice=choice)
+
+    async def astream() -> None:
+        [chunk async for chunk in bound.astream("Hi")]
+
+    ways = (
+        lambda: bound.invoke("Hi"),
+        lambda: list(bound.stream("Hi")),
+        lambda: list(bound.stream_events("Hi", version="v3")),
+    )
+    for ask in ways:
+        with nullcontext() if kept else pytest.raises(ConstraintError, match="did not enforce") as caught:
+            ask()
+        if caught is not None:
+            assert caught.value.partial is not None
+    for wait in (lambda: bound.ainvoke("Hi"), astream):
+        with nullcontext() if kept else pytest.raises(ConstraintError, match="did not enforce"):
+            await wait()
+    assert bound.invoke("Hi", check_tool_choice=False).text == answer.text

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from vllm_connect.budgets import budget_of
 from vllm_connect.chat_exchange import ChatExchange
 from vllm_connect.config import VllmConfig, scrub, secrets_of
 from vllm_connect.errors import ProtocolError, StreamingDisabledError
 from vllm_connect.exchange import Exchange, Terms
 from vllm_connect.parsing.ids import new_call_id
 from vllm_connect.request import ChatRequest, Version
-from vllm_connect.retry import RetryBudget, RetryPolicy
+from vllm_connect.retry import RetryPolicy
 from vllm_connect.server import ServerInfo, read_models, read_version
 from vllm_connect.strategy import Knowledge
 from vllm_connect.wire.http import HttpRequest
@@ -36,7 +37,7 @@ class Calls:
 
     def __init__(self, config: VllmConfig) -> None:
         self._config = config
-        self._budget = RetryBudget()
+        self._budget = budget_of(config.base_url)
         self.knowledge = Knowledge()
         self.info: ServerInfo | None = None
 

@@ -16,6 +16,17 @@ from vllm_connect.errors import RequestTimeoutError, VllmError
 
 __all__ = ["RetryBudget", "RetryPolicy", "read_retry_after"]
 
+SENT = frozenset({"write", "first_token", "body", "stall"})
+"""Phases in which the server has the request: it may still be working on it."""
+
+ONCE = frozenset({"dns", "invalid_json"})
+"""Failures that a second try may mend and a third will not."""
+
+EXTRA = 0.1
+"""Part of the wait asked for that is added at random, so that not all come back at once."""
+
+MAX_DOUBLINGS = 60
+
 
 class RetryPolicy:
     """Says how long to wait before a call is sent again.
@@ -43,21 +54,24 @@ class RetryPolicy:
         Returns:
             Seconds to wait, None if the call is not to be sent again.
         """
-        if attempt > self._retries or not self._worth(failure):
+        if attempt > self._retries or not self._is_worth_it(attempt, failure):
             return None
         asked = failure.retry_after
         if asked is not None:
-            return None if asked > self._longest_asked else asked * (1 + 0.1 * self._random())
-        return self._random() * min(self._longest, self._first * 2.0 ** (attempt - 1))
+            return None if asked > self._longest_asked else asked * (1 + EXTRA * self._random())
+        return self._random() * min(self._longest, self._first * 2.0 ** min(attempt - 1, MAX_DOUBLINGS))
 
-    def _worth(self, failure: VllmError) -> bool:
-        if isinstance(failure, RequestTimeoutError) and failure.phase not in ("connect", "total"):
-            return self._timeouts and failure.phase != "pool"
-        return failure.retryable
+    def _is_worth_it(self, attempt: int, failure: VllmError) -> bool:
+        if failure.code in ONCE and attempt > 1:
+            return False
+        late = isinstance(failure, RequestTimeoutError) and failure.phase in SENT
+        return failure.retryable or (late and self._timeouts)
 
 
 class RetryBudget:
     """What the retries of all calls to one server are paid from; safe to share between threads and loops.
+
+    A thousand failing calls spend it once, on a hundred retries; a thousand answered ones fill it again.
 
     Args:
         size: The retries that can be paid at once.

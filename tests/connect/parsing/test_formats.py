@@ -33,6 +33,10 @@ REASONING = (
 """The reasoning parsers of vLLM 0.32.0."""
 
 
+def test_every_tool_parser_has_its_name() -> None:
+    assert set(REGISTRY.split()) <= set(format_names())
+
+
 def test_every_reasoning_parser_has_its_name() -> None:
     assert set(REASONING.split()) <= set(reasoning_names())
 

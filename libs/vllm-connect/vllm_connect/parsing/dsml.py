@@ -10,22 +10,23 @@ from vllm_connect.parsing.tag_calls import TagCalls, quoted
 __all__ = ["dsml_format"]
 
 
-def dsml_format(name: str, *words: str) -> Format:
+def dsml_format(name: str, *words: str, space: str = "") -> Format:
     """Build a format.
 
     Args:
         name: Its name.
         words: What may stand around the calls, `function_calls`.
+        space: What stands before each tag's own word.
     """
     return Format(
         names=(name,),
-        openers=tuple(f"<｜DSML｜{word}>" for word in words),
+        openers=tuple(f"<｜DSML｜{space}{word}>" for word in words),
         block=TagCalls(
-            "<｜DSML｜invoke name=",
-            "</｜DSML｜invoke>",
-            "<｜DSML｜parameter name=",
-            "</｜DSML｜parameter>",
-            block_ends=tuple(f"</｜DSML｜{word}>" for word in words),
+            f"<｜DSML｜{space}invoke name=",
+            f"</｜DSML｜{space}invoke>",
+            f"<｜DSML｜{space}parameter name=",
+            f"</｜DSML｜{space}parameter>",
+            block_ends=tuple(f"</｜DSML｜{space}{word}>" for word in words),
             read_key=_read_key,
         ),
     )

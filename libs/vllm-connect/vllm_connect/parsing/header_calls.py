@@ -87,8 +87,8 @@ def header_calls(
             for fence in fences:
                 if fence.startswith("```") and (yield from scanner.find("```")):
                     yield from scanner.space()
-            yield from scanner.find(*call_closers)
-            yield from scanner.space()
+            while (yield from scanner.find(*call_closers)):
+                yield from scanner.space()
             mark = yield from scanner.find(call_opener, *block_closers)
             if mark != call_opener:
                 return True

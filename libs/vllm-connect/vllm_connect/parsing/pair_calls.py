@@ -22,6 +22,7 @@ class PairCalls:
         call_end: Ends a call.
         name_end: A word that may end the name.
         key, key_end, value, value_end: The tags of a pair.
+        kind, kind_end: The tags of a value's type, which may stand before it; the tool's schema knows better.
         block_ends: End the block.
     """
 
@@ -32,6 +33,8 @@ class PairCalls:
     key_end: str = "</arg_key>"
     value: str = "<arg_value>"
     value_end: str = "</arg_value>"
+    kind: str | None = None
+    kind_end: str = ""
     block_ends: tuple[str, ...] = ()
 
     def __call__(self, scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
@@ -76,6 +79,9 @@ class PairCalls:
         key, mark = yield from scanner.up_to(self.key_end, limit=MAX_NAME)
         key = key.strip()
         yield from scanner.space()
+        if mark and self.kind and (yield from scanner.find(self.kind)):
+            yield from scanner.up_to(self.kind_end, limit=MAX_NAME)
+            yield from scanner.space()
         if not mark or not (yield from scanner.find(self.value)):
             arguments.broken(key, "")
             return False

@@ -74,6 +74,8 @@ class TagCalls:
         block_ends: End the block.
         before: Words that may stand before a call, in this order.
         after: Words that may stand after a call, in this order.
+        head_end: Ends a tag.
+        read_name: Reads the tool's name out of its tag.
         wrapped: Whether a line end on each side of a value is not part of it.
         read_key: Reads a parameter's name out of its tag, and whether the tag says that the value is text (True), JSON
             (False) or nothing (None).
@@ -86,6 +88,8 @@ class TagCalls:
     block_ends: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    head_end: str = ">"
+    read_name: Callable[[str], str] = quoted
     wrapped: bool = False
     read_key: Callable[[str], tuple[str, bool | None]] = bare_name
 
@@ -118,8 +122,8 @@ class TagCalls:
             yield from scanner.find(word)
 
     def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool]:
-        head, end = yield from scanner.up_to(">", limit=MAX_NAME)
-        name = quoted(head)
+        head, end = yield from scanner.up_to(self.head_end, limit=MAX_NAME)
+        name = self.read_name(head)
         if not end or not is_name(name):
             return False
         scanner.begin(name)
@@ -134,7 +138,7 @@ class TagCalls:
                 return False
 
     def _parameter(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
-        head, end = yield from scanner.up_to(">", limit=MAX_NAME)
+        head, end = yield from scanner.up_to(self.head_end, limit=MAX_NAME)
         key, is_text = self.read_key(head)
         if not end:
             arguments.broken(key, "")

@@ -77,7 +77,22 @@ class Tools:
         declared = properties.get(key) if isinstance(properties, Mapping) else None
         if declared is None:
             return text if not properties and not self.known else _json_or(text, text)
-        types = schema_types(declared, schema)
+        return self.typed_by(declared, text, schema)
+
+    def schema(self, name: str) -> Mapping[str, Any]:
+        """Give the schema of a tool's parameters; empty where it is not known."""
+        return self._parameters.get(name, {})
+
+    @staticmethod
+    def typed_by(schema: Any, text: str, root: Mapping[str, Any] | None = None) -> Any:
+        """Read a text by a schema.
+
+        Args:
+            schema: The schema of the value.
+            text: The text.
+            root: The schema that its references point into.
+        """
+        types = schema_types(schema, root)
         return _json_or(text, text) if not types else _as_one_of(types, text)
 
 

@@ -1,0 +1,39 @@
+r"""Kimi K3, in XTML.
+
+`<|open|>tools<|sep|><|open|>call tool="f" index="1"<|sep|><|open|>argument key="x" type="number"<|sep|>1`, then
+`<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>`. What is no string is JSON.
+"""
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.tag_calls import TagCalls
+
+
+def _attribute(head: str, name: str) -> str | None:
+    _, found, rest = head.partition(f'{name}="')
+    return rest.partition('"')[0] if found else None
+
+
+def _read_name(head: str) -> str:
+    return _attribute(head, "tool") or ""
+
+
+def _read_key(head: str) -> tuple[str, bool | None]:
+    kind = _attribute(head, "type")
+    return _attribute(head, "key") or "", None if kind is None else kind == "string"
+
+
+FORMAT = Format(
+    names=("kimi_k3",),
+    openers=("<|open|>tools<|sep|>",),
+    block=TagCalls(
+        "<|open|>call ",
+        "<|close|>call<|sep|>",
+        "<|open|>argument ",
+        "<|close|>argument<|sep|>",
+        block_ends=("<|close|>tools<|sep|>",),
+        head_end="<|sep|>",
+        read_name=_read_name,
+        read_key=_read_key,
+    ),
+    noise=("<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"),
+)

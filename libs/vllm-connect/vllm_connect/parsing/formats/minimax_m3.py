@@ -1,0 +1,100 @@
+r"""MiniMax M3: nested elements, each tag after a word of its own, here `N` for `]<]minimax[>[`.
+
+`N<tool_call>N<invoke name="f">N<k>vN</k>N<list>N<item>1N</item>N</list>N</invoke>N</tool_call>`. An element with elements
+in it is an object, or an array where its schema says so; the arguments go out when the call ends.
+"""
+
+import json
+from typing import Any
+
+from vllm_connect.parsing.arguments import MAX_DEPTH
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.header_calls import is_name
+from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
+from vllm_connect.parsing.tag_calls import quoted
+from vllm_connect.parsing.tools import Tools
+
+MARK = "]<]minimax[>["
+
+
+def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    del opener
+    while True:
+        yield from scanner.space()
+        mark = yield from scanner.find(f"{MARK}<invoke name=", f"{MARK}</tool_call>")
+        if mark == f"{MARK}</tool_call>":
+            return True
+        if not mark or not (yield from _call(scanner, tools)):
+            return False
+        yield from scanner.space()
+        if not (yield from scanner.peek()):
+            return True
+
+
+def _call(scanner: Scanner, tools: Tools) -> Reading[bool]:
+    head, mark = yield from scanner.up_to(">", limit=MAX_NAME)
+    name = quoted(head)
+    if not mark or not is_name(name):
+        return False
+    scanner.begin(name)
+    text, mark = yield from scanner.up_to(f"{MARK}</invoke>")
+    elements = _elements(text) if mark else None
+    if elements is None:
+        scanner.arguments("{" + text)
+        return False
+    scanner.arguments(json.dumps(_object(elements, tools.schema(name), tools), ensure_ascii=False)[:-1])
+    scanner.end("}")
+    return True
+
+
+Element = tuple[str, Any]
+
+
+def _elements(text: str) -> list[Element] | None:
+    """Read elements one after another; None if they are not well formed."""
+    stack: list[tuple[str, list[Element], list[str]]] = [("", [], [])]
+    first, *tags = text.split(MARK)
+    stack[0][2].append(first)
+    for tag in tags:
+        head, end, after = tag.partition(">")
+        if not end or not head.startswith("<") or len(stack) > MAX_DEPTH:
+            return None
+        if head.startswith("</"):
+            name, children, texts = stack.pop()
+            if not stack or name != head[2:]:
+                return None
+            stack[-1][1].append((name, children or "".join(texts)))
+        else:
+            stack.append((head[1:], [], []))
+        stack[-1][2].append(after)
+    return stack[0][1] if len(stack) == 1 else None
+
+
+def _object(elements: list[Element], schema: Any, tools: Tools) -> dict[str, Any]:
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    found: dict[str, Any] = {}
+    repeated: set[str] = set()
+    for name, element in elements:
+        value = _value(element, (properties or {}).get(name), tools)
+        if name in repeated:
+            found[name].append(value)
+        elif name in found:
+            found[name] = [found[name], value]
+            repeated.add(name)
+        else:
+            found[name] = value
+    return found
+
+
+def _value(element: Any, schema: Any, tools: Tools) -> Any:
+    is_array = isinstance(schema, dict) and ("items" in schema or schema.get("type") == "array")
+    if isinstance(element, str):
+        if is_array and not element.strip():
+            return []
+        return tools.typed_by(schema, element) if schema is not None else element
+    if is_array:
+        return [_value(item, schema.get("items"), tools) for _, item in element]
+    return _object(element, schema, tools)
+
+
+FORMAT = Format(names=("minimax_m3",), openers=(f"{MARK}<tool_call>",), block=_block)

@@ -1,0 +1,38 @@
+r"""gpt-oss, in Harmony.
+
+`<|channel|>analysis<|message|>thinking<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json`, then
+`<|message|>{"x": 1}<|call|>`; the answer stands in `<|channel|>final<|message|>`. Source: the Harmony response format.
+"""
+
+from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.header_calls import header_call
+from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.tools import Tools
+
+
+def _read_header(header: str) -> tuple[str, str | None]:
+    name = header.partition("<|")[0].split()
+    return (name[0] if name else ""), None
+
+
+def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    del opener, tools
+    if not (yield from header_call(scanner, ("<|message|>",), read_header=_read_header)):
+        return False
+    yield from scanner.find("<|call|>", "<|end|>")
+    return True
+
+
+FORMAT = Format(
+    names=("openai",),
+    openers=("<|channel|>commentary to=functions.", "<|channel|>analysis to=functions.", " to=functions."),
+    block=_block,
+    noise=(
+        "<|start|>assistant",
+        "<|channel|>final<|message|>",
+        "<|channel|>commentary<|message|>",
+        "<|end|>",
+        "<|return|>",
+        "<|call|>",
+    ),
+)

@@ -11,13 +11,20 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
     CompletionResponse,
-    MessageRole,
+    LogProb,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
 )
 from llama_index_vllm.answer import Answer, Terms, to_completion_response
-from llama_index_vllm.construct import new
+from llama_index_vllm.construct import (
+    assistant_message,
+    chat_response,
+    completion_response,
+    text_block,
+    thinking_block,
+    tool_call_block,
+)
 from llama_index_vllm.partial import PartialObject
 from pydantic import BaseModel
 from vllm_connect import (
@@ -315,31 +322,41 @@ def test_a_message_survives_json() -> None:
         assert ChatMessage.model_validate_json(chunk.message.model_dump_json()) == chunk.message
 
 
-CONSTRUCTED: list[tuple[type[BaseModel], dict[str, Any]]] = [
-    (TextBlock, {"text": "a"}),
-    (ThinkingBlock, {"content": "a", "num_tokens": None, "additional_information": {}}),
-    (ToolCallBlock, {"tool_call_id": "a", "tool_name": "b", "tool_kwargs": {"c": 1}}),
-    (ToolCallBlock, {"tool_call_id": "a", "tool_name": "b", "tool_kwargs": "{"}),
-    (ChatMessage, {"role": MessageRole.ASSISTANT, "blocks": [TextBlock(text="a")], "additional_kwargs": {"b": 1}}),
+LOGPROBS = [[LogProb(token="a", logprob=-0.5)]]
+CONSTRUCTED: list[tuple[BaseModel, BaseModel]] = [
+    (text_block("a"), TextBlock(text="a")),
+    (thinking_block("a", None), ThinkingBlock(content="a", num_tokens=None)),
+    (thinking_block("a", 3), ThinkingBlock(content="a", num_tokens=3)),
     (
-        ChatResponse,
-        {"message": ChatMessage("a"), "delta": "a", "raw": {"b": 1}, "logprobs": None, "additional_kwargs": {"c": 1}},
+        tool_call_block("a", "b", {"c": 1}),
+        ToolCallBlock(tool_call_id="a", tool_name="b", tool_kwargs={"c": 1}),
     ),
-    (CompletionResponse, {"text": "a", "additional_kwargs": {}, "raw": None, "logprobs": None, "delta": None}),
+    (tool_call_block("a", "b", "{"), ToolCallBlock(tool_call_id="a", tool_name="b", tool_kwargs="{")),
+    (
+        assistant_message([TextBlock(text="a")], {"b": 1}),
+        ChatMessage(role="assistant", blocks=[TextBlock(text="a")], additional_kwargs={"b": 1}),
+    ),
+    (
+        chat_response(ChatMessage("a"), {"b": 1}, "a", LOGPROBS, {"c": 1}),
+        ChatResponse(message=ChatMessage("a"), delta="a", raw={"b": 1}, logprobs=LOGPROBS, additional_kwargs={"c": 1}),
+    ),
+    (
+        completion_response("a", {"b": 1}, None, None, {}),
+        CompletionResponse(text="a", raw={"b": 1}, delta=None, logprobs=None, additional_kwargs={}),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("cls", "fields"), CONSTRUCTED)
-def test_what_is_made_equals_what_a_constructor_makes(cls: type[BaseModel], fields: dict[str, Any]) -> None:
-    made, constructed = new(cls, **fields), cls(**fields)
+@pytest.mark.parametrize(("made", "constructed"), CONSTRUCTED)
+def test_what_is_made_equals_what_a_constructor_makes(made: BaseModel, constructed: BaseModel) -> None:
     assert made == constructed
     assert made.__dict__ == constructed.__dict__
     assert list(made.__dict__) == list(constructed.__dict__)
-    assert made.model_fields_set == constructed.model_fields_set
     assert made.model_dump_json() == constructed.model_dump_json()
     assert made.model_copy(deep=True) == constructed
     for name in ("__pydantic_extra__", "__pydantic_private__"):
         assert getattr(made, name) == getattr(constructed, name)
+    assert made.model_fields_set == constructed.model_fields_set
 
 
 def test_growing_arguments_are_read_in_linear_time() -> None:

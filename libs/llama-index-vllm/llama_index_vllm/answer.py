@@ -17,10 +17,6 @@ from llama_index.core.base.llms.types import (
     ChatResponse,
     CompletionResponse,
     LogProb,
-    MessageRole,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
 )
 from vllm_connect import (
     Completion,
@@ -37,7 +33,14 @@ from vllm_connect import (
     fold,
 )
 
-from llama_index_vllm.construct import new
+from llama_index_vllm.construct import (
+    assistant_message,
+    chat_response,
+    completion_response,
+    text_block,
+    thinking_block,
+    tool_call_block,
+)
 from llama_index_vllm.partial import PartialObject
 from llama_index_vllm.raw import HEAD, Arrival, chunk_raw, response_raw
 
@@ -73,13 +76,8 @@ class Terms:
             completions: The answer, and the others where `n` were asked for; those stand in `raw` alone.
         """
         answer = completions[0]
-        return new(
-            ChatResponse,
-            message=self.message(answer),
-            raw=response_raw(completions),
-            logprobs=None if answer.logprobs is None else to_logprobs(answer.logprobs),
-            additional_kwargs=self.facts(answer),
-        )
+        logprobs = None if answer.logprobs is None else to_logprobs(answer.logprobs)
+        return chat_response(self.message(answer), response_raw(completions), None, logprobs, self.facts(answer))
 
     def message(self, answer: Completion) -> ChatMessage:
         """Build the message of an ended answer: calls that may be run have dicts, the others their text."""
@@ -108,20 +106,15 @@ class Terms:
             calls = calls[:1]
         blocks: list[Any] = []
         if thinking:
-            blocks.append(new(ThinkingBlock, content=thinking, num_tokens=thinking_tokens, additional_information={}))
+            blocks.append(thinking_block(thinking, thinking_tokens))
         if text or not calls:
-            blocks.append(new(TextBlock, text=text))
+            blocks.append(text_block(text))
         mirror: list[dict[str, Any]] = []
         for call_id, wire_name, kwargs, arguments in calls:
             name = self.names.get(wire_name, wire_name)
-            blocks.append(new(ToolCallBlock, tool_call_id=call_id, tool_name=name, tool_kwargs=kwargs))
+            blocks.append(tool_call_block(call_id, name, kwargs))
             mirror.append({"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}})
-        return new(
-            ChatMessage,
-            role=MessageRole.ASSISTANT,
-            blocks=blocks,
-            additional_kwargs={"tool_calls": mirror} if mirror else {},
-        )
+        return assistant_message(blocks, {"tool_calls": mirror} if mirror else {})
 
     def facts(self, answer: Completion) -> dict[str, Any]:
         """List what is known of an ended answer beside its message."""
@@ -214,14 +207,9 @@ class Answer:
             answer = self.completion()
             message = terms.message(answer)
             facts.update(terms.facts(answer))
-        return new(
-            ChatResponse,
-            message=message,
-            delta=arrived.text,
-            raw=chunk_raw(arrived, self._head, self._finish, self._usage),
-            logprobs=None if arrived.tokens is None else to_logprobs(arrived.tokens),
-            additional_kwargs=facts,
-        )
+        raw = chunk_raw(arrived, self._head, self._finish, self._usage)
+        logprobs = None if arrived.tokens is None else to_logprobs(arrived.tokens)
+        return chat_response(message, raw, arrived.text, logprobs, facts)
 
     def completion(self) -> Completion:
         """Fold all that has come, with the verdict on every tool call."""
@@ -296,14 +284,8 @@ def to_logprobs(tokens: Iterable[Mapping[str, Any]]) -> list[list[LogProb]]:
 
 def to_completion_response(response: ChatResponse) -> CompletionResponse:
     """Show an answer as that of a completion; its reasoning and its calls stay in `raw`."""
-    return new(
-        CompletionResponse,
-        text=response.message.content or "",
-        additional_kwargs=response.additional_kwargs,
-        raw=response.raw,
-        logprobs=response.logprobs,
-        delta=response.delta,
-    )
+    text = response.message.content or ""
+    return completion_response(text, response.raw, response.delta, response.logprobs, response.additional_kwargs)
 
 
 def _logprob(entry: Mapping[str, Any]) -> LogProb:

@@ -14,7 +14,7 @@ from vllm_connect.exchange import Exchange, Terms
 from vllm_connect.parsing.ids import new_call_id
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.retry import RetryPolicy
-from vllm_connect.server import ServerInfo, read_models, read_version
+from vllm_connect.server import PROBES, ServerInfo
 from vllm_connect.strategy import Knowledge
 from vllm_connect.wire.http import HttpRequest
 
@@ -74,7 +74,7 @@ class Calls:
 
     def probes(self) -> list[Exchange]:
         """Ask which server this is; `learn` takes the answers in this order."""
-        return [self._get("/version"), self._get("/v1/models")]
+        return [Exchange(probe, self._terms()) for probe in PROBES]
 
     def health(self) -> Exchange:
         """Ask whether the server can work."""
@@ -82,11 +82,8 @@ class Calls:
 
     def learn(self, answers: list[bytes | None]) -> ServerInfo:
         """Take the answers of `probes`, each None where there was none."""
-        version, models = answers
-        told, numbers = read_version(version)
-        cards = read_models(models)
-        self.knowledge.roots = {card.id: card.root or card.id for card in cards}
-        self.info = ServerInfo(version=numbers, version_text=told, models=cards)
+        self.info = ServerInfo.read(answers)
+        self.knowledge.roots = {card.id: card.root or card.id for card in self.info.models}
         return self.info
 
     def read_count(self, body: bytes) -> int:

@@ -1,17 +1,43 @@
 """What is known of the server: version, models, context windows, and what follows from them.
 
 `{"version": "0.32.0"}` and `{"data": [{"id": "demo", "root": "org/model", "max_model_len": 4096}]}`. Every probe may fail,
-behind a gateway for one, and what is not known counts as the newest. Source: /version and /v1/models of vLLM 0.8.5 to
-0.33.0.
+behind a gateway for one, and what is not known counts as the newest. Source: /version, /v1/models and /openapi.json of
+vLLM 0.8.5 to 0.33.0.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-__all__ = ["ModelCard", "ServerInfo", "read_models", "read_version"]
+from vllm_connect.config import nearest
+from vllm_connect.wire.http import HttpRequest
+
+__all__ = ["PROBES", "SCHEMA_PROBE", "Feature", "ModelCard", "ServerInfo", "read_fields", "read_models", "read_version"]
+
+PROBES = (HttpRequest("GET", "/version"), HttpRequest("GET", "/v1/models"))
+"""What to ask a server; `ServerInfo.read` takes the answers in this order."""
+
+SCHEMA_PROBE = HttpRequest("GET", "/openapi.json")
+"""What to ask for the fields that it knows; a large answer."""
+
+Feature = Literal[
+    "tools_in_tokenize", "return_token_ids", "structured_outputs", "reasoning_in_history", "engine_parsers", "scale_out"
+]
+
+SINCE: dict[Feature, tuple[int, int, int]] = {
+    "tools_in_tokenize": (0, 10, 1),
+    "return_token_ids": (0, 10, 2),
+    "structured_outputs": (0, 11, 0),  # guided_* before, and ignored without an error since 0.12
+    "reasoning_in_history": (0, 12, 0),  # reasoning_content before
+    "engine_parsers": (0, 24, 0),  # which may delete calls where tool_choice is none
+    "scale_out": (0, 30, 0),  # the flag that the render endpoints need
+}
+"""The first version that has a feature."""
+
+VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 
 
 class ModelCard(Struct, frozen=True):
@@ -37,11 +63,46 @@ class ServerInfo(Struct, frozen=True):
         version: Its version, None where it is not told or not a version.
         version_text: The version as told.
         models: The models it serves.
+        fields: The fields of a chat request that it knows, None where it was not asked or does not tell.
     """
 
     version: tuple[int, int, int] | None = None
     version_text: str | None = None
     models: tuple[ModelCard, ...] = ()
+    fields: frozenset[str] | None = None
+
+    @classmethod
+    def read(cls, answers: Sequence[bytes | None]) -> "ServerInfo":
+        """Read what a server answered.
+
+        Args:
+            answers: The bodies of the answers to `PROBES`, and to `SCHEMA_PROBE` where that was sent too; None
+                where there was no answer.
+
+        Returns:
+            What they tell; an answer that is missing or not understood tells nothing.
+        """
+        version, models, *schema = answers
+        text, numbers = read_version(version)
+        fields = read_fields(schema[0]) if schema else None
+        return cls(version=numbers, version_text=text, models=read_models(models), fields=fields)
+
+    def has(self, feature: Feature) -> bool:
+        """Tell whether the version has a feature; a version that is not known counts as the newest."""
+        return self.version is None or self.version >= SINCE[feature]
+
+    def unknown_fields(self, names: Iterable[str]) -> dict[str, str | None]:
+        """Find fields that the server would ignore without a word.
+
+        Args:
+            names: Names of fields of a request.
+
+        Returns:
+            The names it does not know, each with the one that was probably meant; empty where it does not tell.
+        """
+        if self.fields is None:
+            return {}
+        return {name: nearest(name, self.fields) for name in names if name not in self.fields}
 
     def model(self, name: str | None = None) -> ModelCard | None:
         """Find a model; None is the first one."""
@@ -97,12 +158,18 @@ def read_version(body: bytes | None) -> tuple[str | None, tuple[int, int, int] |
     told = _object(body).get("version")
     if not isinstance(told, str):
         return None, None
-    parts = told.removeprefix("v").split("+")[0].split(".")
-    digits = ["".join(c for c in part if c.isdigit()) if part[:1].isdigit() else "" for part in parts[:3]]
-    if not all(digits[:2]) or len(digits) < 2:  # noqa: PLR2004 - major and minor
-        return told, None
-    major, minor, patch = (*digits, "0")[:3]
-    return told, (int(major), int(minor), int(patch or 0))
+    found = VERSION.match(told)
+    return told, (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def read_fields(body: bytes | None) -> frozenset[str] | None:
+    """Read the fields of a chat request out of the answer of /openapi.json; None where there was none."""
+    value: Any = _object(body)
+    for name in ("components", "schemas", "ChatCompletionRequest", "properties"):
+        value = value.get(name)
+        if not isinstance(value, dict):
+            return None
+    return frozenset(value)
 
 
 def read_models(body: bytes | None) -> tuple[ModelCard, ...]:
@@ -126,6 +193,6 @@ def _card(card: dict[str, Any]) -> ModelCard:
 def _object(body: bytes | None) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(body or b"null")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

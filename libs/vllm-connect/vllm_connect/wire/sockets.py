@@ -164,16 +164,16 @@ class SocketReply:
         response: The response, of which only the headers were read.
         head: Its head.
         place: Where the call is.
-        recorded: It comes from a test's recording, and has no socket.
     """
 
-    def __init__(self, response: http.client.HTTPResponse, head: Head, place: Place, *, recorded: bool) -> None:
+    def __init__(self, response: http.client.HTTPResponse, head: Head, place: Place) -> None:
         self.status = head.status
         self.headers = head.headers
         self.request_id = head.request_id
         self._place = place
         self._body = Body(head, place)
         self._framing = framing_of(head.headers)
+        recorded = response.fp is None  # a test's recording, which has no socket and no chunks
         self._read: Callable[[int], bytes] = response.read1 if recorded else response.fp.read1
         self._keeps = not recorded and not response.will_close
 
@@ -281,7 +281,7 @@ class SocketPool:
         try:
             connection, response = self._ask(idle, request, place)
             head = read_head(response.status, response.getheaders(), place)
-            reply = SocketReply(response, head, place, recorded=connection.line is None)
+            reply = SocketReply(response, head, place)
             yield reply
             keep = reply.reusable()
             response.close()

@@ -9,9 +9,8 @@ from typing import Any
 
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessageChunk, ToolMessage
-from llama_index.core.agent.workflow import AgentStream, FunctionAgent, ToolCallResult
-
 from langchain_vllm import ChatVllm
+from llama_index.core.agent.workflow import AgentStream, FunctionAgent, ToolCallResult
 from llama_index_vllm import VllmLLM
 
 QUESTION = "What is 2 + (3 * 4)?"
@@ -78,20 +77,14 @@ async def run_llama_index() -> None:
     agent = FunctionAgent(llm=llm, tools=[add, multiply])
     printer = Printer()
     handler = agent.run(QUESTION)
-    shown = 0
     async for event in handler.stream_events():
         if isinstance(event, AgentStream):
             printer.show("reasoning", event.thinking_delta or "")
             printer.show("answer", event.delta)
-            if event.tool_calls:
-                text = ", ".join(f"{call.tool_name}{call.tool_kwargs}" for call in event.tool_calls)
-                if len(text) > shown:
-                    shown = len(text)
         elif isinstance(event, ToolCallResult):
-            shown = 0
             printer.line("tool call", f"{event.tool_name}{event.tool_kwargs}")
             printer.line("tool result", f"{event.tool_name} = {event.tool_output.content}")
-    result = await handler
+    result: Any = await handler
     raw = result.raw or {}
     usage = raw.get("usage") if isinstance(raw, dict) else None
     if usage:

@@ -95,7 +95,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 async def serve() -> None:
     """Serve on a free port, whose number is printed."""
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - the parent reads it
+    print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
@@ -230,14 +230,14 @@ async def survivors(call: AsyncCall) -> int:
 def table(title: str, rows: dict[str, list[dict[str, float]]]) -> None:
     """Print medians and the distance of the quartiles."""
     columns = list(next(iter(rows.values()))[0])
-    print(f"\n{title:22}" + "".join(f"{column:>20}" for column in columns))  # noqa: T201 - its purpose
+    print(f"\n{title:22}" + "".join(f"{column:>20}" for column in columns))
     for name, rounds in rows.items():
         cells = []
         for column in columns:
             values = [each[column] for each in rounds]
             low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
             cells.append(f"{middle:.2f} [{high - low:.2f}]" if middle < 100 else f"{middle:.0f} [{high - low:.0f}]")
-        print(f"{name:22}" + "".join(f"{cell:>20}" for cell in cells))  # noqa: T201 - its purpose
+        print(f"{name:22}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 async def async_rounds(base: str, rounds: int) -> dict[str, list[dict[str, float]]]:
@@ -265,7 +265,7 @@ async def storm(base: str) -> dict[str, int]:
 def main(rounds: int) -> None:
     """Measure everything and print the tables."""
     itself = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(itself, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - this very file
+    with subprocess.Popen(itself, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         base = f"http://127.0.0.1:{int(server.stdout.readline())}"
         calls = blocking(base)
@@ -276,9 +276,9 @@ def main(rounds: int) -> None:
                 rows[name].append(measure(call))
         table("blocking", rows)
         table("not blocking", asyncio.run(async_rounds(base, rounds)))
-        print("\nanswered of 10 calls, after cancellations under contention")  # noqa: T201 - its purpose
+        print("\nanswered of 10 calls, after cancellations under contention")
         for name, count in asyncio.run(storm(base)).items():
-            print(f"{name:22}{count:>4}")  # noqa: T201 - its purpose
+            print(f"{name:22}{count:>4}")
         server.terminate()
 
 

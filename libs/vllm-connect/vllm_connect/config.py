@@ -398,14 +398,17 @@ class VllmConfig(BaseModel):
     if not TYPE_CHECKING:  # for a type checker the fields are the signature
 
         def __init__(self, **given: Any) -> None:
-            if type(self).model_config.get("extra") != "allow":
-                refuse_unknown(given, _argument_names(type(self)))
             problem = None
             try:
+                if type(self).model_config.get("extra") != "allow":
+                    refuse_unknown(given, _argument_names(type(self)))
                 super().__init__(**_settled(given))
             except ValidationError as error:
                 problem = configuration_error(error)
+            except ConfigurationError as error:
+                problem = ConfigurationError(error.message)
             if problem is not None:
+                given.clear()  # tracebacks, and what reports them, show the variables of a frame
                 raise problem
 
     def __getstate__(self) -> dict[Any, Any]:

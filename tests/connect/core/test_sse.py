@@ -76,7 +76,8 @@ LINES = st.sampled_from(
 def by_lines(data: bytes) -> list[str]:
     """Decode line by line, as the specification is written."""
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    events, held = [], []
+    events: list[str] = []
+    held: list[bytes] = []
     for line in data.split(b"\n")[:-1]:
         field, _, value = line.partition(b":")
         if not line:

@@ -206,9 +206,28 @@ def test_redirect_names_the_host_only(carry_any: Carry) -> None:
     assert "k=v" not in str(caught.value)
 
 
-def test_errors_carry_no_cause_and_no_key(carry_any: Carry) -> None:
-    with FaultServer([reset]) as server, pytest.raises(VllmError) as caught:
-        carry_any(config(server, headers={"x-tenant": "tenant-canary"}), CHAT)
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-    assert "canary" not in repr(caught.value.__dict__) + str(caught.value)
+LEAKY: dict[str, Script] = {
+    "reset": [reset],
+    "end": [close],
+    "no head": [stall],
+    "cut": CUTS["reset"],
+    "stall": SLOW["stall"][0],
+    "no HTTP": NO_HTTP["other protocol"],
+    "redirect": REFUSED["redirect"][0],
+}
+
+
+@pytest.mark.parametrize("script", LEAKY.values(), ids=LEAKY)
+def test_errors_carry_no_key(carry: Carry, script: Script) -> None:
+    """Neither in themselves nor in the variables of the frames they passed, which error reporters collect."""
+    with FaultServer(script) as server, pytest.raises(VllmError) as caught:
+        carry(config(server, headers={"x-tenant": "tenant-canary"}, timeout=0.2), CHAT)
+    error = caught.value
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    assert "canary" not in repr(error.__dict__) + str(error)
+    frame = error.__traceback__
+    while frame is not None:
+        variables = {name: value for name, value in frame.tb_frame.f_locals.items() if name != "caught"}
+        assert "canary" not in repr(variables)
+        frame = frame.tb_next

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import vcr  # type: ignore[import-untyped] # it has no types
+import vcr
 from vllm_connect.config import VllmConfig
 
 from tests.connect.http.conftest import ASK, CHAT, OWN

@@ -6,15 +6,16 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 from vllm_connect.config import VllmConfig
 from vllm_connect.errors import ConfigurationError, ConnectionFailedError
 from vllm_connect.wire import route as route_module
-from vllm_connect.wire.http import HttpRequest
+from vllm_connect.wire.http import HttpRequest, Transport
 from vllm_connect.wire.route import Route, is_loopback, tls_context
 
-from tests.connect.http.conftest import ASK, CHAT, Carry
+from tests.connect.http.conftest import ASK, CHAT, Carry, over
 from tests.faults.server import Connection, FaultServer, answer, close, head, reset, send, stream
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -192,6 +193,17 @@ def test_socks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
     with pytest.raises(ConfigurationError, match="socks5://"):
         Route(VllmConfig(base_url="http://gpu.test"))
+
+
+def test_client_of_the_caller_has_its_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "socks5://u:p@127.0.0.1:9")
+    config = VllmConfig(base_url="http://gpu.test:8000", proxy="http://u:p@127.0.0.1:9")
+    with httpx.Client(
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, json=dict(request.headers)))
+    ) as client:
+        got = over(Transport(config, client), config, (ASK,))
+    assert b"user-agent" in got.body
+    assert b"proxy-authorization" not in got.body
 
 
 # Headers

@@ -13,7 +13,8 @@ from typing import Any
 from vllm_connect.errors import VllmError
 from vllm_connect.timers import Timers
 from vllm_connect.wire.causes import Place
-from vllm_connect.wire.message import Body, Head, HttpRequest, read_head
+from vllm_connect.wire.message import Body, Head, read_head
+from vllm_connect.wire.request import HttpRequest
 from vllm_connect.wire.route import Route
 
 __all__ = ["AsyncClientPool", "AsyncClientReply", "ClientPool", "ClientReply"]
@@ -61,7 +62,7 @@ class ClientReply(_Reply):
                 if problem is None:
                     raise
             if problem is not None:
-                raise problem
+                raise problem.with_traceback(None)
             if not data:
                 return
             self._check()
@@ -84,7 +85,7 @@ class AsyncClientReply(_Reply):
                 if problem is None:
                     raise
             if problem is not None:
-                raise problem
+                raise problem.with_traceback(None)
             if not data:
                 return
             self._check()
@@ -106,12 +107,11 @@ class _Pool:
 
     def _build(self, request: HttpRequest, timers: Timers) -> Any:
         route = self._route
-        headers = route.headers(request.headers, body=bool(request.body), streaming=request.streaming)
         return self._client.build_request(
             request.method,
             f"{route.origin}{route.prefix}{request.path}",
             content=request.body or None,
-            headers=headers,
+            headers=route.headers_of(request),
             timeout=_timeout(timers),
         )
 
@@ -133,7 +133,7 @@ class ClientPool(_Pool):
             if problem is None:
                 raise
         if problem is not None:
-            raise problem
+            raise problem.with_traceback(None)
         try:
             yield ClientReply(response, _head(response, place), place)
         finally:
@@ -160,7 +160,7 @@ class AsyncClientPool(_Pool):
             if problem is None:
                 raise
         if problem is not None:
-            raise problem
+            raise problem.with_traceback(None)
         try:
             yield AsyncClientReply(response, _head(response, place), place)
         finally:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from vllm_connect.config import VllmConfig
 from vllm_connect.timers import Timers
-from vllm_connect.wire.message import AsyncReply, HttpRequest, Reply
+from vllm_connect.wire.message import AsyncReply, Reply
+from vllm_connect.wire.request import HttpRequest
 from vllm_connect.wire.route import Route
 
 __all__ = ["AsyncReply", "AsyncTransport", "HttpRequest", "Reply", "Transport"]
@@ -63,7 +64,7 @@ class Transport:
             ProtocolError: The answer is no HTTP, a redirect, or too large.
         """
         if self._carrier is None:
-            route = Route(self._config)
+            route = Route(self._config, proxied=self._client is None)
             self._carrier = _carrier(route, self._client)
         return self._carrier.open(request, timers)
 
@@ -89,7 +90,7 @@ class AsyncTransport:
     def open(self, request: HttpRequest, timers: Timers) -> AbstractAsyncContextManager[AsyncReply]:
         """As `Transport.open`."""
         if self._carrier is None:
-            route = Route(self._config)
+            route = Route(self._config, proxied=self._client is None)
             self._carrier = _async_carrier(route, self._client)
         return self._carrier.open(request, timers)
 

@@ -1,11 +1,11 @@
-"""One request and its answer as values, and what is checked of an answer whoever received it.
+"""An answer as a value, and what is checked of it whoever received it.
 
 ```
-POST /v1/chat/completions HTTP/1.1        HTTP/1.1 200 OK
-authorization: Bearer …                   content-type: text/event-stream
-                                          transfer-encoding: chunked
-{"messages": […], "stream": true}
-                                          data: {…}
+HTTP/1.1 200 OK
+content-type: text/event-stream
+transfer-encoding: chunked
+
+data: {…}
 ```
 
 Source: RFC 9110 and RFC 9112.
@@ -16,36 +16,18 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from vllm_connect.errors import ProtocolError
 from vllm_connect.wire.causes import Place
 from vllm_connect.wire.framing import MAX_BODY_BYTES, Gzip, Limit
 
-__all__ = ["AsyncReply", "Body", "Head", "HttpRequest", "Reply", "read_head"]
+__all__ = ["AsyncReply", "Body", "Head", "Reply", "read_head"]
 
 EVENT_STREAM = "text/event-stream"
 FIRST_FINAL_STATUS = 200
 REDIRECTS = range(300, 400)
 WITHOUT_ANSWER = (204, 205, 206)
-
-
-class HttpRequest(Struct, frozen=True):
-    """What to ask the server.
-
-    Attributes:
-        method: `GET` or `POST`.
-        path: The path after the base URL, `/v1/chat/completions`.
-        body: JSON, empty for none.
-        headers: Headers beside those of the configuration, of which they replace the same names.
-        streaming: Whether the answer is to be a stream of events.
-    """
-
-    method: str
-    path: str
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    streaming: bool = False
 
 
 class Head(Struct, frozen=True):

@@ -9,7 +9,7 @@ import os
 import ssl
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from vllm_connect.config import VllmConfig, api_key_of, authorization, basic, header_value, secrets_of
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.wire.request import HttpRequest
 
 __all__ = ["Route", "is_loopback", "tls_context"]
 
@@ -34,6 +35,7 @@ class Route:
 
     Args:
         config: The server and how to talk to it.
+        proxied: Whether to choose a proxy; a caller's own client has its own.
 
     Attributes:
         secure: Whether TLS is spoken.
@@ -49,7 +51,7 @@ class Route:
         ConfigurationError: The environment names a proxy of a kind that is not spoken.
     """
 
-    def __init__(self, config: VllmConfig) -> None:
+    def __init__(self, config: VllmConfig, *, proxied: bool = True) -> None:
         url = urlsplit(config.base_url)
         self.config = config
         self.secure = url.scheme == "https"
@@ -61,7 +63,8 @@ class Route:
         self.origin = f"{url.scheme}://{url.netloc}"
         self.proxy: tuple[str, int] | None = None
         self.proxy_auth: str | None = None
-        self._choose_proxy(config)
+        if proxied and not is_loopback(self.host):
+            self._choose_proxy(config)
         self.fixed = {
             "user-agent": config.user_agent or _user_agent(),
             "accept": "application/json",
@@ -73,27 +76,29 @@ class Route:
         }
         self._warn()
 
-    def headers(self, more: Mapping[str, str], *, body: bool, streaming: bool) -> dict[str, str]:
-        """Build the headers of one request, their names in lower case.
+    def target(self, path: str) -> str:
+        """Spell the target of a request: the path, or the whole address for a proxy that forwards."""
+        forwards = self.proxy is not None and not self.secure
+        return f"{self.origin if forwards else ''}{self.prefix}{path}"
 
-        Args:
-            more: Headers of this request alone.
-            body: Whether it has a body.
-            streaming: Whether a stream is asked for.
+    def headers_of(self, request: HttpRequest) -> dict[str, str]:
+        """Build the headers of one request, their names in lower case.
 
         Raises:
             ConfigurationError: A value cannot be sent, or the function that returns the key returned none.
         """
         headers = dict(self.fixed)
-        if streaming:
+        if request.streaming:
             headers["accept"] = "text/event-stream, application/json"
             headers["accept-encoding"] = "identity"
-        if body:
+        if request.body:
             headers["content-type"] = "application/json"
         if auth := authorization(self.config):
             headers["authorization"] = auth
         headers.update(self._given)
-        for name, value in more.items():
+        if self.proxy_auth and not self.secure:
+            headers["proxy-authorization"] = self.proxy_auth
+        for name, value in request.headers.items():
             headers[name.lower()] = header_value(value, f"header {name!r}")
         return headers
 
@@ -112,8 +117,6 @@ class Route:
         return tls_context(config.verify, config.client_cert, certificates)
 
     def _choose_proxy(self, config: VllmConfig) -> None:
-        if is_loopback(self.host):
-            return
         if config.proxy:
             url, auth = urlsplit(config.proxy), config.proxy_auth
         elif config.trust_env and (found := _environment_proxy("https" if self.secure else "http", self.place)):

@@ -22,7 +22,8 @@ from weakref import WeakSet
 from vllm_connect.errors import ConnectionFailedError
 from vllm_connect.timers import Timers
 from vllm_connect.wire.causes import Place
-from vllm_connect.wire.message import Body, Head, HttpRequest, read_head
+from vllm_connect.wire.message import Body, Head, read_head
+from vllm_connect.wire.request import HttpRequest
 from vllm_connect.wire.route import Route
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class SessionReply:
         if self._expired is not None and not data:
             problem = self._place.timed_out(self._expired)
         if problem is not None:
-            raise problem
+            raise problem.with_traceback(None)
         return data
 
     async def finish(self) -> None:
@@ -346,8 +347,6 @@ class SessionPool:
 
     async def _ask(self, request: HttpRequest, place: Place) -> "ClientResponse":
         """Send a request, again if the server had closed the connection that waited for it."""
-        route = self._route
-        headers = route.headers(request.headers, body=bool(request.body), streaming=request.streaming)
         session = await self._session()
         for resend in range(MAX_RESENDS + 1):
             opening = _Opening(place, large=len(request.body) > LARGE)
@@ -355,7 +354,7 @@ class SessionPool:
             problem = None
             stale = False
             try:
-                return await self._send(session, request, headers, opening)
+                return await self._send(session, request, opening)
             except BaseException as error:
                 opening.abort()
                 own = opening.own(error)
@@ -367,23 +366,20 @@ class SessionPool:
                 opening.leave()
                 _opening.reset(token)
             if not stale or resend == MAX_RESENDS:
-                raise problem
+                raise problem.with_traceback(None)
         raise AssertionError("the last resend returned or raised")
 
-    async def _send(
-        self, session: "ClientSession", request: HttpRequest, headers: dict[str, str], opening: _Opening
-    ) -> "ClientResponse":
+    async def _send(self, session: "ClientSession", request: HttpRequest, opening: _Opening) -> "ClientResponse":
         route = self._route
         body = request.body
+        headers = route.headers_of(request)
         options: dict[str, Any] = {}
         if route.proxy:
             options["proxy"] = f"http://{route.proxy[0]}:{route.proxy[1]}"
             if route.proxy_auth and route.secure:
                 options["proxy_headers"] = {"proxy-authorization": route.proxy_auth}
-            elif route.proxy_auth:
-                headers = {**headers, "proxy-authorization": route.proxy_auth}
         if len(body) > LARGE:
-            headers = {**headers, "content-length": str(len(body))}
+            headers["content-length"] = str(len(body))
         return await session.request(
             request.method,
             self._url(request.path),

@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from typing_extensions import Buffer
 
@@ -22,7 +22,8 @@ from vllm_connect.errors import ConnectionFailedError, VllmError
 from vllm_connect.timers import Timers
 from vllm_connect.wire.causes import Place
 from vllm_connect.wire.framing import framing_of
-from vllm_connect.wire.message import Body, Head, HttpRequest, read_head
+from vllm_connect.wire.message import Body, Head, read_head
+from vllm_connect.wire.request import HttpRequest
 from vllm_connect.wire.route import Route
 
 __all__ = ["SocketPool", "SocketReply"]
@@ -83,7 +84,8 @@ class _Line(io.RawIOBase):
         timers = self.place.timers
         self._sock.settimeout(_seconds(timers.timeouts.write, timers))
         data, self._unsent = b"".join(self._unsent), []
-        self._sock.sendall(data)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it took all
+            self._sock.sendall(data)
         self.place.phase = "headers"
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -132,15 +134,18 @@ class _Connection:
         self.uses = 0
         self.idle_since = 0.0
 
-    def send(
-        self, request: HttpRequest, target: str, headers: dict[str, str], place: Place
-    ) -> http.client.HTTPResponse:
-        """Send a request and wait for the headers of the answer."""
+    def send(self, request: HttpRequest, place: Place) -> http.client.HTTPResponse:
+        """Send a request and wait for the headers of the answer.
+
+        The request's headers are in no variable here: tracebacks, and what reports them, show variables.
+        """
+        route = place.route
+        target = route.target(request.path)
         if self.line is not None:
             self.line.place = place
             self.line.received = 0
         self.uses += 1
-        self.client.request(request.method, target, request.body or None, headers)
+        self.client.request(request.method, target, request.body or None, route.headers_of(request))
         response = self.client.getresponse()
         if self.line is not None and self.line.ended:  # which http.client takes for the end of the headers
             raise http.client.RemoteDisconnected("the connection ended in the headers")
@@ -196,7 +201,7 @@ class SocketReply:
             problem = self._place.failed(error)
             data = b""
         if problem is not None:
-            raise problem
+            raise problem.with_traceback(None)
         if data:
             return self._framing.feed(data)
         if not self._framing.eof():
@@ -300,20 +305,14 @@ class SocketPool:
     def _ask(self, idle: _Idle, request: HttpRequest, place: Place) -> tuple[_Connection, http.client.HTTPResponse]:
         """Send a request over a connection that waits, or over a new one if the server has closed that."""
         route = self._route
-        headers = route.headers(request.headers, body=bool(request.body), streaming=request.streaming)
-        target = route.prefix + request.path
-        if route.proxy and not route.secure:
-            target = route.origin + target
-            if route.proxy_auth:
-                headers["proxy-authorization"] = route.proxy_auth
         connection = idle.take(route.config.keepalive_expiry)
         while True:
             problem = None
             place.phase = "connect"
             try:
                 connection = connection or _Connection(route, place)
-                return connection, connection.send(request, target, headers, place)
-            except (OSError, http.client.HTTPException) as error:
+                return connection, connection.send(request, place)
+            except (OSError, VllmError, http.client.HTTPException) as error:
                 problem = place.failed(error)
             except BaseException:
                 if connection is not None:
@@ -324,7 +323,7 @@ class SocketPool:
                 stale = connection.uses > 1 and connection.unanswered() and isinstance(problem, ConnectionFailedError)
                 connection.close()
             if not stale and problem is not None:
-                raise problem
+                raise problem.with_traceback(None)
             connection = None
 
 

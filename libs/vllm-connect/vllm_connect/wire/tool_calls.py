@@ -98,10 +98,8 @@ class CallReader:
 
     def _call(self, fragment: CallFragment, name: str, arguments: str, deltas: list[Delta]) -> _Call:
         """Find the call that a fragment belongs to, or open one."""
-        if fragment.index is not None:
-            call = self._at.get(fragment.index)
-        else:
-            call = self._calls[-1] if self._calls else None
+        last = self._calls[-1] if self._calls else None
+        call = last if fragment.index is None else self._at.get(fragment.index)
         if call is not None and not self._is_next(call, fragment, name, arguments):
             return call
         if self._calls and not self._calls[-1].told and self._calls[-1].name:

@@ -205,6 +205,11 @@ def test_key_that_cannot_be_sent(key: str) -> None:
             VllmConfig(**settings)
         assert "canary" not in str(caught.value)
         assert caught.value.__context__ is None
+        frame = caught.value.__traceback__
+        frame = frame and frame.tb_next  # the first is this test's own
+        while frame is not None:
+            assert "canary" not in repr(frame.tb_frame.f_locals)
+            frame = frame.tb_next
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x:y", "é", "x\n", "Content-Length", "transfer-encoding", "Connection"])

@@ -96,6 +96,27 @@ async def test_a_call_s_arguments_go_before_the_model_s(ask: Chat, serve: Serve,
 
 
 @every_chat
+@pytest.mark.parametrize(("parser", "answer"), [("auto", "Hello"), (None, "<think>Hm.</think>Hello")])
+async def test_reasoning_in_the_text_is_split_off_unless_nobody_shall(
+    ask: Chat, parser: str | None, answer: str, serve: Serve, connect: Connect
+) -> None:
+    server = serve(Say("<think>Hm.</think>Hello"))
+    of_the_model = await ask(connect(server, reasoning_parser=parser), user())
+    of_the_call = await ask(connect(server), user(), reasoning_parser=parser)
+    assert of_the_model[-1].message.content == of_the_call[-1].message.content == answer
+    assert "reasoning_parser" not in server.bodies[0]
+
+
+@every_chat
+async def test_a_replay_policy_can_be_set_for_a_call(ask: Chat, serve: Serve, connect: Connect) -> None:
+    server = serve()
+    history = [ChatMessage(role="assistant", blocks=[ThinkingBlock(content="Hm."), TextBlock(text="Yes")]), *user()]
+    await ask(connect(server), history)
+    await ask(connect(server), history, reasoning_replay="all")
+    assert [body["messages"][0].get("reasoning") for body in server.bodies] == [None, "Hm."]
+
+
+@every_chat
 async def test_a_misspelt_argument_is_refused_with_the_right_name(ask: Chat, serve: Serve, connect: Connect) -> None:
     server = serve()
     with pytest.raises(ConfigurationError, match="'temperture'; did you mean 'temperature'"):

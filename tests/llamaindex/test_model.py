@@ -20,7 +20,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
 from llama_index_vllm import VllmLLM
 from pydantic import SecretStr
-from vllm_connect import ConfigurationError, VllmConfig
+from vllm_connect import ConfigurationError, VllmConfig, find_format
 
 from tests.llamaindex.conftest import Connect, Serve
 from tests.llamaindex.fake_vllm import FakeVllm
@@ -262,6 +262,13 @@ def full() -> VllmLLM:
         reasoning_replay="all",
         strict=True,
     )
+
+
+def test_a_format_is_kept_by_its_name() -> None:
+    llm = VllmLLM(tool_parser=find_format("hermes"))
+    assert llm.tool_parser == "hermes"
+    for made in VllmLLM.from_dict(json.loads(llm.to_json())), pickle.loads(pickle.dumps(llm)), copy.deepcopy(llm):  # noqa: S301 - our own bytes
+        assert made.tool_parser == "hermes"
 
 
 def test_no_dump_has_a_secret() -> None:

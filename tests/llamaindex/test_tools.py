@@ -9,7 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCall
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import FunctionTool
 from llama_index_vllm import ToolCallArgumentsError, VllmLLM
-from vllm_connect import ConfigurationError, VllmError
+from vllm_connect import ConfigurationError, ConstraintError, VllmError
 
 from tests.llamaindex.conftest import Connect, Serve
 from tests.llamaindex.fake_vllm import Say, chunk
@@ -84,8 +84,46 @@ def test_a_tool_choice_is_spelt_as_vllm_does(
     asked: dict[str, Any], sent: object, serve: Serve, connect: Connect
 ) -> None:
     server = serve()
-    connect(server).chat_with_tools([ADD], user_msg="Hi", **asked)
+    connect(server).chat_with_tools([ADD], user_msg="Hi", check_tool_choice=False, **asked)
     assert server.bodies[0]["tool_choice"] == sent
+
+
+BROKEN_PROMISES = [
+    ("required", Say("Prose.")),
+    ("add", Say("Prose.")),
+    ("add", Say(calls=[("now", "{}")])),
+]
+KEPT_PROMISES = [
+    ("add", Say(calls=[("add", '{"a": 1}')], finish="stop")),
+    ("required", Say(calls=[("now", "{}")])),
+    ("required", Say(calls=[("add", '{"a": 1, oops')])),  # it tells by itself what is wrong
+    ("required", Say("Pro", finish="length")),
+    ("auto", Say("Prose.")),
+    ("none", Say("Prose.")),
+]
+
+
+@every_way
+@pytest.mark.parametrize(("choice", "say"), BROKEN_PROMISES)
+async def test_a_broken_promise_is_an_error(way: str, choice: str, say: Say, serve: Serve, connect: Connect) -> None:
+    llm = connect(serve(say))
+    with pytest.raises(ConstraintError, match="tool_choice asked for a call") as caught:
+        await ask(llm, way, [ADD, NOW], tool_choice=choice)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == say.text
+
+
+@every_way
+@pytest.mark.parametrize(("choice", "say"), KEPT_PROMISES)
+async def test_a_kept_promise_is_an_answer(way: str, choice: str, say: Say, serve: Serve, connect: Connect) -> None:
+    responses = await ask(connect(serve(say)), way, [ADD, NOW], tool_choice=choice)
+    assert (responses[-1].message.content or "") == say.text
+
+
+@every_way
+async def test_promises_are_checked_unless_nobody_wants_it(way: str, serve: Serve, connect: Connect) -> None:
+    llm = connect(serve(Say("Prose.")), check_tool_choice=False)
+    assert (await ask(llm, way, [ADD], tool_choice="add"))[-1].message.content == "Prose."
 
 
 def test_a_choice_of_no_tool_is_refused(serve: Serve, connect: Connect) -> None:

@@ -9,7 +9,7 @@ Blocks are `[ThinkingBlock?, TextBlock?, ToolCallBlock*]`; a message of tool cal
 stand in `message.additional_kwargs["tool_calls"]` as well, where programs and tracers look for them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -54,9 +54,10 @@ class Terms:
         tools: The request's tools in OpenAI's shape.
         names: What LlamaIndex calls a tool, by its name in the request, where the names differ.
         single: Keep the first tool call only.
+        verify: Raises where an ended answer is not what was asked for.
     """
 
-    __slots__ = ("names", "single", "tools")
+    __slots__ = ("names", "single", "tools", "verify")
 
     def __init__(
         self,
@@ -64,18 +65,25 @@ class Terms:
         names: Mapping[str, str] | None = None,
         *,
         single: bool = False,
+        verify: Callable[[Completion], None] | None = None,
     ) -> None:
         self.tools = tools
         self.names = names or {}
         self.single = single
+        self.verify = verify
 
     def whole(self, completions: Sequence[Completion]) -> ChatResponse:
         """Build the response of a whole answer.
 
         Args:
             completions: The answer, and the others where `n` were asked for; those stand in `raw` alone.
+
+        Raises:
+            ConstraintError: The answer is not what was asked for.
         """
         answer = completions[0]
+        if self.verify is not None:
+            self.verify(answer)
         logprobs = None if answer.logprobs is None else to_logprobs(answer.logprobs)
         return chat_response(self.message(answer), response_raw(completions), None, logprobs, self.facts(answer))
 
@@ -210,6 +218,15 @@ class Answer:
         raw = chunk_raw(arrived, self._head, self._finish, self._usage)
         logprobs = None if arrived.tokens is None else to_logprobs(arrived.tokens)
         return chat_response(message, raw, arrived.text, logprobs, facts)
+
+    def verify(self) -> None:
+        """Hold the ended answer against what was asked for.
+
+        Raises:
+            ConstraintError: It is not that.
+        """
+        if self._terms.verify is not None:
+            self._terms.verify(self.completion())
 
     def completion(self) -> Completion:
         """Fold all that has come, with the verdict on every tool call."""

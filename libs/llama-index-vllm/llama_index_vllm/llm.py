@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +27,18 @@ from llama_index.core.base.llms.types import (
     MessageRole,
 )
 from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from typing_extensions import Self, override
 from vllm_connect import (
     ChatRequest,
     ConfigurationError,
+    Format,
     RequestFields,
     ServerInfo,
     VllmConfig,
     configuration_error,
     environment,
+    find_format,
     overlay,
     refuse_unknown,
 )
@@ -46,13 +49,18 @@ from llama_index_vllm.events import chat_events, completion_events
 from llama_index_vllm.messages import Replay, to_wire
 from llama_index_vllm.metadata import ServedMetadata
 from llama_index_vllm.migration import ALIASES, from_elsewhere
+from llama_index_vllm.promises import verify_tool_choice
 from llama_index_vllm.structured import StructuredPrediction
 from llama_index_vllm.tools import tool_spec
 
 __all__ = ["VllmLLM"]
 
-CALL_ARGUMENTS = frozenset(ChatRequest.model_fields) - {"messages", "stream"} | {"wire_names", *ALIASES}
+OWN_CALL_ARGUMENTS = frozenset({"check_tool_choice", "reasoning_replay", "wire_names"})
+CALL_ARGUMENTS = frozenset(ChatRequest.model_fields) - {"messages", "stream"} | OWN_CALL_ARGUMENTS | ALIASES.keys()
 """What a call takes beside its messages."""
+
+UNSET = {name: field.default for name, field in RequestFields.model_fields.items()}
+"""What a field of the request is where nobody set it."""
 
 
 def _temperature(text: str) -> float:
@@ -94,6 +102,8 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
     """What `metadata` says: False keeps agents and programs from giving the model tools."""
     reasoning_replay: Replay = "tool_loop"
     """Whose reasoning is sent back: `tool_loop` of the messages since the last user message, `all`, `none`."""
+    check_tool_choice: bool = True
+    """Raise a `ConstraintError` where `tool_choice` asked for a call and the answer has none."""
     developer_as_system: bool = True
     """Send developer messages as system messages; few chat templates know the developer."""
 
@@ -112,6 +122,13 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
 
         def __init__(self, **given: Any) -> None:
             super().__init__(**from_elsewhere(given, stacklevel=3))
+
+    @field_validator("tool_parser")
+    @classmethod
+    def _name_format(cls, tool_parser: Any) -> Any:
+        """Keep a format that has a name by its name, which every copy and every dump can hold."""
+        named = isinstance(tool_parser, Format) and find_format(tool_parser.names[0]) is tool_parser
+        return tool_parser.names[0] if named else tool_parser
 
     @classmethod
     @override
@@ -284,6 +301,7 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
             for deltas in stream:
                 if (chunk := answer.take(deltas)) is not None:
                     yield chunk
+        answer.verify()
 
     async def _astream(self, pair: Pair, request: ChatRequest, terms: Terms) -> AsyncGenerator[ChatResponse, None]:
         await self._find_window(pair)
@@ -292,6 +310,7 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
             async for deltas in stream:
                 if (chunk := answer.take(deltas)) is not None:
                     yield chunk
+        answer.verify()
 
     def _stream_completion(self, *call: Any) -> Generator[CompletionResponse, None, None]:
         with closing(self._stream(*call)) as chunks:
@@ -312,15 +331,17 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
         refuse_unknown(kwargs, CALL_ARGUMENTS)
         given = from_elsewhere(kwargs, stacklevel=6)
         wire_names = given.pop("wire_names", None) or {}
+        replay = given.pop("reasoning_replay", self.reasoning_replay)
+        checked = given.pop("check_tool_choice", self.check_tool_choice)
         tools = [tool_spec(tool) for tool in given.pop("tools", None) or ()] or None
-        own = {name: value for name in RequestFields.model_fields if (value := getattr(self, name)) is not None}
+        own = {name: value for name, unset in UNSET.items() if (value := getattr(self, name)) != unset}
         fields = overlay(own, given)
         if tools is None:
             fields["parallel_tool_calls"] = None
         fields["tools"] = tools
         fields["messages"] = to_wire(
             messages,
-            replay=self.reasoning_replay,
+            replay=replay,
             developer_as_system=self.developer_as_system,
             wire_names=wire_names,
         )
@@ -328,7 +349,13 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
         if stream and (request.n or 1) > 1:
             raise ConfigurationError("a stream of LlamaIndex has one answer: call chat or achat for n of them")
         names = {wire: name for name, wire in wire_names.items()}
-        return self._clients.of(self), request, Terms(tools, names, single=request.parallel_tool_calls is False)
+        terms = Terms(
+            tools,
+            names,
+            single=request.parallel_tool_calls is False,
+            verify=partial(verify_tool_choice, request) if checked else None,
+        )
+        return self._clients.of(self), request, terms
 
     def _prompted(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:

@@ -166,7 +166,7 @@ class StructuredPrediction(ToolCalling):
         kwargs["structured_outputs"] = None  # the model's own constraint would be a second one
         if mode in BY_SCHEMA:
             return {**kwargs, "messages": messages, "response_format": json_schema_format(output_cls)}
-        kwargs["response_format"] = None
+        kwargs.update(response_format=None, check_tool_choice=False)  # what comes is validated here
         tool = get_function_tool(output_cls)
         return self._prepare_chat_with_tools([tool], chat_history=messages, tool_required=True, **kwargs)
 

@@ -108,7 +108,7 @@ class LoopbackServer:
         end: Called when the context is left.
 
     Attributes:
-        asked: The requests, in the order in which they came.
+        exchanges: What was asked and answered, in the order in which it came.
         unmatched: Those that had no recording, or no answer left in the script.
         unused: Recordings that nobody asked for, known when the context is left.
     """
@@ -116,7 +116,7 @@ class LoopbackServer:
     def __init__(
         self, answer: Callable[[Asked], Answer | None], *, size: Size = "events", end: Callable[[], None] | None = None
     ) -> None:
-        self.asked: list[Asked] = []
+        self.exchanges: list[Recording] = []
         self.unmatched: list[Asked] = []
         self.unused: list[Asked] = []
         self._answer = answer
@@ -125,6 +125,11 @@ class LoopbackServer:
         self._lock = threading.Lock()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def asked(self) -> list[Asked]:
+        """The requests, in the order in which they came."""
+        return [exchange.asked for exchange in self.exchanges]
 
     @property
     def url(self) -> str:
@@ -153,14 +158,13 @@ class LoopbackServer:
 
     def _respond(self, asked: Asked) -> Answer:
         with self._lock:
-            self.asked.append(asked)
             answer = self._answer(asked)
             if answer is None:
                 self.unmatched.append(asked)
-        if answer is None:
-            text = json.dumps(asked.body, ensure_ascii=False)
-            message = f"nothing is recorded or scripted for {asked.method} {asked.path} with the body {text}"
-            return Answer.error(500, message, "NoRecording")
+                text = json.dumps(asked.body, ensure_ascii=False)
+                message = f"nothing is recorded or scripted for {asked.method} {asked.path} with the body {text}"
+                answer = Answer.error(500, message, "NoRecording")
+            self.exchanges.append(Recording(asked, answer))
         return answer
 
 

@@ -1,0 +1,24 @@
+"""LlamaIndex's scenarios, from recordings of a server with the right parsers and of one without any."""
+
+import pytest
+from vllm_connect.testing import LoopbackServer
+
+pytest.register_assert_rewrite("tests.llamaindex.scenarios")
+
+from llama_index_vllm import VllmLLM  # noqa: E402 - after the registration above
+
+from tests.llamaindex.scenarios import SCENARIOS, Scenario  # noqa: E402 - after the registration above
+
+EVERY = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+
+
+@EVERY
+async def test_with_parsers(scenario: Scenario, recorded_server: LoopbackServer) -> None:
+    async with VllmLLM(base_url=recorded_server.url, model="demo", temperature=0, max_tokens=200) as llm:
+        await scenario(llm)
+
+
+@EVERY
+async def test_without_flags(scenario: Scenario, recorded_plain_server: LoopbackServer) -> None:
+    async with VllmLLM(base_url=recorded_plain_server.url, model="demo", temperature=0, max_tokens=200) as llm:
+        await scenario(llm)

@@ -207,7 +207,7 @@ async def test_pool_of_a_loop_is_full() -> None:
 
 def test_pool_is_waited_for(server: FaultServer) -> None:
     """More threads than connections: all are served."""
-    settings = config(server, max_connections=2)
+    settings = config(server, max_connections=2, keepalive_expiry=60)
     transport = Transport(settings)
     bodies: list[bytes] = []
 

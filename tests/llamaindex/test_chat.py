@@ -41,7 +41,7 @@ async def test_an_answer_has_reasoning_text_and_facts(ask: Chat, serve: Serve, c
 
 @every_stream
 async def test_deltas_sum_to_the_answer(ask: Chat, serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello there", reasoning="A greeting.", pause=0.01))
+    server = serve(Say("Hello there", reasoning="A greeting.", pause=0.05))
     chunks = await ask(connect(server), user())
     assert "".join(part.delta or "" for part in chunks) == "Hello there"
     assert "".join(part.additional_kwargs["thinking_delta"] for part in chunks) == "A greeting."

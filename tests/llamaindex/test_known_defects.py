@@ -160,7 +160,7 @@ def test_b12_no_key_leaks_and_copies_work_after_use(serve: Serve, connect: Conne
 
 @every_stream
 async def test_b13_earlier_chunks_do_not_change_later(ask: Chat, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say(calls=[("add", '{"a": 12345}')], pause=0.005)))
+    llm = connect(serve(Say(calls=[("add", '{"a": 12345}')], pause=0.05)))
     messages: list[str] = []
     chunks = []
     if ask is STREAMS[0]:
@@ -191,7 +191,7 @@ def test_v1_nothing_happens_at_the_exit() -> None:
 
 
 async def test_v6_roles_tools_usage_and_async_are_real(serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello", reasoning="Hm.", pause=0.01))
+    server = serve(Say("Hello", reasoning="Hm.", pause=0.05))
     llm = connect(server)
     ticks = 0
 

@@ -135,7 +135,7 @@ async def test_the_prompt_is_chosen_for_this_model(way: str, serve: Serve, conne
 @pytest.mark.parametrize("way", WAYS[2:])
 @pytest.mark.parametrize("mode", [*BY_SCHEMA, *BY_TOOL])
 async def test_an_object_grows(way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(said(mode, pause=0.005)), pydantic_program_mode=mode)
+    llm = connect(serve(said(mode, pause=0.02)), pydantic_program_mode=mode)
     *partials, last = await predict(llm, way)
     assert last == OSLO
     names = [partial.name for partial in partials if partial.name is not None]

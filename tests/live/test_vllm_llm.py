@@ -3,7 +3,7 @@
 import pytest
 from llama_index_vllm import VllmLLM
 
-from tests.llamaindex.scenarios import SCENARIOS, Scenario
+from tests.llamaindex.scenarios import ANYWHERE, SCENARIOS, Scenario
 
 pytestmark = [
     pytest.mark.live,
@@ -17,4 +17,10 @@ pytestmark = [
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 async def test_scenario(scenario: Scenario, flagged_server: str) -> None:
     async with VllmLLM(base_url=flagged_server, model="demo", temperature=0, max_tokens=200) as llm:
+        await scenario(llm)
+
+
+@pytest.mark.parametrize("scenario", ANYWHERE, ids=lambda scenario: scenario.__name__)
+async def test_scenario_without_parsers(scenario: Scenario, plain_server: str) -> None:
+    async with VllmLLM(base_url=plain_server, model="demo", temperature=0, max_tokens=200) as llm:
         await scenario(llm)

@@ -32,6 +32,8 @@ READ_SIZE = 65536
 GRACE = 0.05
 """Seconds to wait for the end of a body of which nothing more is wanted, so that its connection can be kept."""
 SOON = Timeouts(first_token=GRACE)
+TICK = 5.0
+"""Seconds that one system call waits at most; the same for every read, it need not be set for each."""
 LEAST = 0.001
 """Seconds; a timeout of 0 would mean not to wait at all."""
 
@@ -50,6 +52,7 @@ class _Line(io.RawIOBase):
         self._sock = sock
         self._pid = os.getpid()
         self._unsent: list[bytes] = []
+        self._timeout = sock.gettimeout()
         self.place = place
         self.received = 0
         self.ended = False
@@ -60,20 +63,22 @@ class _Line(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         if self._unsent:
             self._send()
-        deadline, phase = self.place.timers.deadline()
-        left = None if deadline is None else deadline - time.monotonic()
-        expired = left is not None and left <= 0
-        if not expired:
-            self._sock.settimeout(None if left is None else max(left, LEAST))
-            try:
+        while True:
+            deadline, phase = self.place.timers.deadline()
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise self.place.timed_out(phase)
+            self._set_timeout(max(min(left, TICK), LEAST))
+            with suppress(TimeoutError):
                 size = self._sock.recv_into(buffer)
-            except TimeoutError:
-                expired = True
-            else:
                 self.received += size
                 self.ended = not size
                 return size
-        raise self.place.timed_out(phase)
+
+    def _set_timeout(self, seconds: float | None) -> None:
+        if seconds != self._timeout:
+            self._sock.settimeout(seconds)
+            self._timeout = seconds
 
     def sendall(self, data: bytes) -> None:
         """Keep the data until an answer is waited for: headers and body then leave together."""
@@ -82,7 +87,7 @@ class _Line(io.RawIOBase):
     def _send(self) -> None:
         self.place.phase = "write"
         timers = self.place.timers
-        self._sock.settimeout(_seconds(timers.timeouts.write, timers))
+        self._set_timeout(_seconds(timers.timeouts.write, timers))
         data, self._unsent = b"".join(self._unsent), []
         with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it took all
             self._sock.sendall(data)

@@ -1,0 +1,177 @@
+"""How tool calls come about: the server's parser, recovery, the second try, forced calls."""
+
+import json
+from typing import Any
+
+import pytest
+from vllm_connect import BadRequestError, ChatRequest, Completion, ServerFailureError, VllmError, fold
+from vllm_connect.chat_exchange import ChatExchange
+from vllm_connect.config import VllmConfig
+from vllm_connect.exchange import Terms
+from vllm_connect.retry import RetryBudget, RetryPolicy
+from vllm_connect.strategy import Knowledge
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "f",
+        "parameters": {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]},
+    },
+}
+CALL = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
+NO_PARSER = (
+    400,
+    {"error": {"message": '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'}},
+)
+MODELS = (200, {"data": [{"id": "m", "root": "Qwen/Qwen3-8B"}]})
+
+
+def said(content: str, finish: str = "stop", **message: Any) -> tuple[int, Any]:
+    return 200, {"choices": [{"index": 0, "message": {"content": content, **message}, "finish_reason": finish}]}
+
+
+def start(knowledge: Knowledge | None = None, **fields: Any) -> ChatExchange:
+    request = ChatRequest(messages=[{"role": "user", "content": "Hi"}], model="m", **{"tools": [TOOL], **fields})
+    policy = RetryPolicy(VllmConfig(max_retries=0), lambda: 0.5)
+    terms = Terms(policy, RetryBudget(), str, lambda: 0.0)
+    return ChatExchange(request, terms, knowledge=knowledge or Knowledge(), new_id=lambda name, i: f"{name}{i}")
+
+
+def run(exchange: ChatExchange, *answers: tuple[int, Any]) -> tuple[Completion, list[tuple[str, Any]]]:
+    """Drive an exchange over answers; give what it folds to, and what it asked."""
+    asked, deltas, waits = [], [], []
+    for status, body in answers:
+        request = exchange.request()
+        asked.append((request.path, json.loads(request.body) if request.body else None))
+        try:
+            exchange.answered(status, {"content-type": "application/json"})
+            deltas += exchange.feed(json.dumps(body).encode())
+            deltas += exchange.end()
+            exchange.verify()
+        except VllmError as error:
+            waits.append(exchange.failed(error, 100.0))
+    assert exchange.finished
+    assert not any(waits)
+    return fold(deltas, tools=[TOOL]), asked
+
+
+def called(completion: Completion) -> list[tuple[str, Any]]:
+    return [(call.name, call.parsed()) for call in completion.tool_calls]
+
+
+def test_the_server_parses() -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    answer, asked = run(start(), said("", "tool_calls", tool_calls=[call]))
+    assert called(answer) == [("f", {"x": 1})]
+    assert answer.metadata["tool_calls_via"] == "server"
+    assert "tool_choice" not in asked[0][1]
+
+
+def test_a_call_left_in_the_text_is_recovered() -> None:
+    answer, _ = run(start(), said(f"Well.{CALL}"))
+    assert called(answer) == [("f", {"x": 1})]
+    assert (answer.text, answer.finish_reason) == ("Well.", "tool_calls")
+    assert answer.metadata["tool_calls_via"] == "recovered:auto"
+
+
+@pytest.mark.parametrize("text", [CALL[:-30], CALL.replace('"f"', '"g"'), CALL.replace("1", '"one"')])
+def test_what_is_not_whole_declared_and_fitting_stays_text(text: str) -> None:
+    answer, _ = run(start(), said(text))
+    assert (answer.text, answer.tool_calls, answer.finish_reason) == (text, (), "stop")
+    assert "tool_calls_via" not in answer.metadata
+
+
+def test_without_a_parser_the_request_goes_again_and_is_parsed_here() -> None:
+    knowledge = Knowledge()
+    answer, asked = run(start(knowledge), NO_PARSER, MODELS, said(CALL))
+    assert called(answer) == [("f", {"x": 1})]
+    assert answer.metadata["tool_calls_via"] == "client:hermes"
+    assert [path for path, _ in asked] == ["/v1/chat/completions", "/v1/models", "/v1/chat/completions"]
+    assert asked[2][1]["tool_choice"] == "none"
+    assert asked[2][1]["skip_special_tokens"] is False
+    assert asked[2][1]["tools"] == [TOOL]
+    again, asked = run(start(knowledge), said(CALL))
+    assert called(again) == [("f", {"x": 1})]
+    assert len(asked) == 1
+
+
+def test_models_that_cannot_be_asked_for_do_no_harm() -> None:
+    answer, _ = run(start(), NO_PARSER, (500, {"error": "no"}), said(CALL))
+    assert answer.metadata["tool_calls_via"] == "client:auto"
+
+
+@pytest.mark.parametrize("choice", ["required", "f"])
+def test_a_forced_call_in_the_models_own_format(choice: str) -> None:
+    answer, asked = run(start(tool_choice=choice), NO_PARSER, MODELS, said(f"<think>hm</think>\n\n{CALL}"))
+    assert called(answer) == [("f", {"x": 1})]
+    assert (answer.reasoning, answer.metadata["tool_calls_via"]) == ("hm", "forced")
+    tag = json.loads(asked[2][1]["structured_outputs"]["structural_tag"])
+    assert tag["type"] == "structural_tag"
+    assert asked[2][1]["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"), [("required", '[{"name": "f", "parameters": {"x": 1}}]'), ("f", '{"x": 1}')]
+)
+def test_a_server_without_structural_tags_gets_a_schema(choice: str, text: str) -> None:
+    knowledge = Knowledge()
+    refused = (400, {"error": {"message": "structural tags are not supported"}})
+    answer, asked = run(start(knowledge, tool_choice=choice), NO_PARSER, MODELS, refused, said(text))
+    assert called(answer) == [("f", {"x": 1})]
+    assert asked[3][1]["structured_outputs"]["disable_any_whitespace"] is True
+    assert "json" in asked[3][1]["structured_outputs"]
+    assert not knowledge.takes_structural_tags
+
+
+def test_a_name_goes_straight_to_our_parser() -> None:
+    answer, asked = run(start(tool_parser="hermes"), said(CALL))
+    assert called(answer) == [("f", {"x": 1})]
+    assert asked[0][1]["tool_choice"] == "none"
+
+
+def test_server_switches_all_of_it_off() -> None:
+    answer, _ = run(start(tool_parser="server"), said(CALL))
+    assert (answer.text, answer.tool_calls) == (CALL, ())
+    exchange = start(tool_parser="server")
+    exchange.request()
+    with pytest.raises(BadRequestError, match="--enable-auto-tool-choice"):
+        exchange.failed(failing(exchange, NO_PARSER), 100.0)
+
+
+def failing(exchange: ChatExchange, answer: tuple[int, Any]) -> VllmError:
+    status, body = answer
+    exchange.answered(status, {"content-type": "application/json"})
+    exchange.feed(json.dumps(body).encode())
+    exchange.end()
+    with pytest.raises(VllmError) as caught:
+        exchange.verify()
+    return caught.value
+
+
+def test_a_failure_is_given_up_with_its_attempts() -> None:
+    exchange = start()
+    exchange.request()
+    error = failing(exchange, (500, {"error": {"message": "engine died"}}))
+    with pytest.raises(ServerFailureError) as caught:
+        exchange.failed(error, 100.0)
+    assert caught.value.attempts == 1
+
+
+def test_reasoning_is_split_where_the_server_did_not() -> None:
+    answer, _ = run(start(tools=None), said("<think>hm</think>Hello"))
+    assert (answer.reasoning, answer.text) == ("hm", "Hello")
+    answer, _ = run(start(tools=None, reasoning_parser=None), said("<think>hm</think>Hello"))
+    assert (answer.reasoning, answer.text) == ("", "<think>hm</think>Hello")
+
+
+def test_reasoning_that_the_server_split_is_left_alone() -> None:
+    answer, _ = run(start(tools=None), said("a <think> tag", reasoning="hm"))
+    assert (answer.reasoning, answer.text) == ("hm", "a <think> tag")
+
+
+def test_an_answer_filed_under_reasoning_can_be_promoted() -> None:
+    filed = said("", reasoning="The answer.")
+    answer, _ = run(start(tools=None, reasoning_as_answer=True), filed)
+    assert (answer.text, answer.metadata["reasoning_promoted"]) == ("The answer.", True)
+    answer, _ = run(start(tools=None), filed)
+    assert (answer.text, answer.reasoning) == ("", "The answer.")

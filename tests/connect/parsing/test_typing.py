@@ -1,0 +1,71 @@
+"""How bare text becomes a value, by the schema of its parameter."""
+
+from typing import Any
+
+import pytest
+from vllm_connect.parsing.tools import Tools, schema_types
+
+CASES: list[tuple[Any, str, Any]] = [
+    ({"type": "string"}, "42", "42"),
+    ({"type": "string"}, "true", "true"),
+    ({"type": "string"}, " padded ", " padded "),
+    ({"type": "integer"}, "42", 42),
+    ({"type": "integer"}, "forty", "forty"),
+    ({"type": "number"}, "3.5", 3.5),
+    ({"type": "number"}, "3", 3),
+    ({"type": "number"}, "nan", "nan"),
+    ({"type": "number"}, "1e999", "1e999"),
+    ({"type": "boolean"}, "True", True),
+    ({"type": "boolean"}, "0", False),
+    ({"type": "boolean"}, "maybe", "maybe"),
+    ({"type": ["string", "null"]}, "null", None),
+    ({"type": ["string", "null"]}, "x", "x"),
+    ({"type": "object"}, '{"k": 1}', {"k": 1}),
+    ({"type": "object"}, "[1]", "[1]"),
+    ({"type": "array"}, "[1, 2]", [1, 2]),
+    ({"type": "array"}, "1, 2", "1, 2"),
+    ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "7", 7),
+    ({"oneOf": [{"type": "integer"}, {"type": "boolean"}]}, "true", True),
+    ({"allOf": [{"type": "array"}]}, "[]", []),
+    ({"enum": ["a", "b"]}, "a", "a"),
+    ({"enum": [1, 2]}, "1", 1),
+    ({"const": None}, "null", None),
+    ({"type": "int"}, "5", 5),
+    ({"$ref": "#/$defs/N"}, "5", 5),
+    ({"$ref": "#/$defs/Missing"}, "5", 5),
+    ({}, "5", 5),
+    ({}, "words", "words"),
+    (True, "5", 5),
+]
+
+
+@pytest.mark.parametrize(("schema", "text", "value"), CASES)
+def test_a_declared_parameter(schema: Any, text: str, value: Any) -> None:
+    parameters = {"properties": {"k": schema}, "$defs": {"N": {"type": "integer"}}}
+    tools = Tools([{"type": "function", "function": {"name": "f", "parameters": parameters}}])
+    found = tools.typed("f", "k", text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_an_undeclared_parameter_is_json_if_it_can_be() -> None:
+    tools = Tools([{"type": "function", "function": {"name": "f", "parameters": {"properties": {"k": {}}}}}])
+    assert tools.typed("f", "other", "5") == 5
+    assert tools.typed("f", "other", "NaN") == "NaN"
+    assert Tools(None).typed("f", "k", "5") == "5"
+
+
+def test_a_schema_that_refers_to_itself_ends() -> None:
+    root = {"$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "integer"}]}}}
+    assert "integer" in schema_types({"$ref": "#/$defs/A"}, root)
+
+
+def test_why_a_call_cannot_be_meant() -> None:
+    tools = Tools(
+        [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "required": ["x"]}}}]
+    )
+    assert tools.misfit("f", '{"x": 1}') is None
+    assert tools.misfit("g", "{}") == "there is no tool 'g'"
+    assert "required" in str(tools.misfit("f", "{}"))
+    assert "not valid JSON" in str(tools.misfit("f", "{"))
+    assert Tools(None).misfit("anything", "{}") is None

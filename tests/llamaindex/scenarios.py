@@ -18,7 +18,7 @@ from llama_index.core.types import PydanticProgramMode
 from llama_index_vllm import VllmLLM
 from pydantic import BaseModel, Field
 
-__all__ = ["ANYWHERE", "SCENARIOS", "Scenario"]
+__all__ = ["SCENARIOS", "Scenario"]
 
 Scenario = Callable[[VllmLLM], Awaitable[None]]
 
@@ -164,8 +164,7 @@ async def an_agent_workflow_takes_two_steps(llm: VllmLLM) -> None:
 
 
 async def objects_are_predicted(llm: VllmLLM) -> None:
-    # A model that wants to think first, and may not, would fill its budget with blanks.
-    given: dict[str, Any] = {"name": "Bob", "city": "Rome", "llm_kwargs": {"reasoning": False}}
+    given: dict[str, Any] = {"name": "Bob", "city": "Rome"}
     assert llm.structured_predict(Person, EXTRACT, **given) == BOB
     assert await llm.astructured_predict(Person, EXTRACT, **given) == BOB
     partials = list(llm.stream_structured_predict(Person, EXTRACT, **given))
@@ -233,7 +232,3 @@ SCENARIOS: list[Scenario] = [
     tokens_are_counted_as_the_server_does,
     the_window_is_the_server_s,
 ]
-"""Those for a server with parsers."""
-
-ANYWHERE = [scenario for scenario in SCENARIOS if scenario is not a_tool_can_be_required]
-"""Those that hold on a server without parsers, too."""

@@ -3,7 +3,7 @@
 from vllm_connect.calls import Calls
 from vllm_connect.client import AsyncVllmClient, VllmClient
 from vllm_connect.completion import Completion, InvalidToolCall, ToolCall, fold, fold_choices
-from vllm_connect.config import Timeouts, VllmConfig, configuration_error, environment, refuse_unknown
+from vllm_connect.config import Timeouts, VllmConfig
 from vllm_connect.constraints import StructuredOutputs
 from vllm_connect.deltas import (
     Delta,
@@ -37,11 +37,13 @@ from vllm_connect.errors import (
     TransportError,
     VllmError,
 )
+from vllm_connect.mistakes import configuration_error, refuse_unknown
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser, parse_output
 from vllm_connect.parsing.reasoning import reasoning_names
 from vllm_connect.request import ChatRequest, RequestFields, merge, overlay, resolve_tool_choice
 from vllm_connect.server import ModelCard, ServerInfo
+from vllm_connect.variables import environment
 from vllm_connect.wire.sse import SSEDecoder
 
 __version__ = "0.1.0"

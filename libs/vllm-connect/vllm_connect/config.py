@@ -9,47 +9,20 @@ VLLM_BASE_URL=http://gpu-1:8000/v1  VLLM_API_KEY=…  VLLM_MODEL=…  VLLM_TIMEO
 The environment is read when a configuration is made, never at import, and `OPENAI_API_KEY` is never read.
 """
 
-import difflib
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
+from vllm_connect.address import DEFAULT_BASE_URL, part_base_url, part_proxy
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.header import basic, header_name, header_value
+from vllm_connect.mistakes import configuration_error, refuse_unknown
+from vllm_connect.variables import environment, read_count, read_number
 
-__all__ = [
-    "DEFAULT_BASE_URL",
-    "Timeouts",
-    "VllmConfig",
-    "api_key_of",
-    "authorization",
-    "basic",
-    "configuration_error",
-    "environment",
-    "header_value",
-    "nearest",
-    "read_count",
-    "read_number",
-    "refuse_unknown",
-    "scrub",
-    "secrets_of",
-    "timeouts_of",
-]
-
-DEFAULT_BASE_URL = "http://localhost:8000"
-
-KNOWN_PATHS = ("/chat/completions", "/completions", "/models", "/v1")
-"""Ends of a URL that are dropped, in this order: users paste the address of an endpoint."""
-
-FRAMING_HEADERS = frozenset({"connection", "content-length", "transfer-encoding"})
-"""Headers that say where a message ends; a wrong one mixes up answers."""
-
-TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-"""What the name of a header is made of (RFC 9110, 5.6.2)."""
+__all__ = ["Timeouts", "VllmConfig", "api_key_of", "authorization", "scrub", "secrets_of", "timeouts_of"]
 
 NONE_IS_ABSENT = frozenset({"api_key", "base_url", "headers", "max_retries", "timeout", "user_agent"})
 """Arguments for which None means what leaving them out means."""
@@ -59,139 +32,10 @@ SECRETS = ("api_key", "basic_auth", "headers", "proxy_auth")
 
 MASK = "[secret]"
 
-T = TypeVar("T")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-# Arguments and their errors
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Find the name that was probably meant.
-
-    Args:
-        name: The name given.
-        known: The names there are.
-
-    Returns:
-        The most similar one, None if none is similar.
-    """
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
-
-
-def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse arguments that would otherwise vanish.
-
-    Args:
-        given: Names of the arguments given.
-        known: Names that are accepted.
-
-    Raises:
-        ConfigurationError: A name is not known; the message has the one that was probably meant.
-    """
-    accepted = set(known)
-    for name in given:
-        if name not in accepted:
-            meant = nearest(name, accepted)
-            hint = f"; did you mean {meant!r}?" if meant else ""
-            raise ConfigurationError(f"unknown argument {name!r}{hint}")
-
-
-def configuration_error(error: ValidationError) -> ConfigurationError:
-    """Say what a validation error says, without any value that was given.
-
-    Raise the result outside of the `except` block: a chained exception would still hold the values.
-
-    Args:
-        error: Pydantic's error.
-
-    Returns:
-        One error whose message has a line for each problem.
-    """
-    lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        what = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"{where}: {what}" if where and not what.startswith(where) else what)
-    return ConfigurationError("\n".join(lines))
-
-
-def environment(variable: str, read: Callable[[str], T], default: T) -> T:
-    """Read a setting from the environment.
-
-    Args:
-        variable: The variable's name; an empty variable counts as unset.
-        read: Turns its text, stripped, into the value; raises ValueError, whose message says what it expects.
-        default: The value where it is unset.
-
-    Returns:
-        The value.
-
-    Raises:
-        ConfigurationError: The text is malformed; the message names the variable, not the text.
-    """
-    text = os.environ.get(variable, "").strip()
-    if not text:
-        return default
-    try:
-        return read(text)
-    except ValueError as error:
-        problem = str(error)
-    raise ConfigurationError(f"the environment variable {variable} is malformed: {problem}")
-
-
-def read_number(text: str) -> float:
-    """Read a finite number of at least 0.
-
-    Raises:
-        ValueError: It is none.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ValueError("expected a number of at least 0")
-    return value
-
-
-def read_count(text: str) -> int:
-    """Read a whole number of at least 0.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("expected a whole number of at least 0")
-    return int(text)
-
-
-# Values that a header can carry
-
-
-def header_value(text: str, what: str) -> str:
-    """Strip a header's value, and refuse what no header can carry.
-
-    Args:
-        text: The value.
-        what: What it is, for the message.
-
-    Returns:
-        The stripped value.
-
-    Raises:
-        ConfigurationError: It has control or non-ASCII characters; the message does not show it.
-    """
-    text = text.strip()
-    if text.isascii() and text.isprintable():
-        return text
-    for position, character in enumerate(text):
-        if not " " <= character <= "~":
-            kind = "a control character" if ord(character) < 0x20 or character == "\x7f" else "a non-ASCII character"  # noqa: PLR2004 - the last of the C0 controls
-            raise ConfigurationError(
-                f"{what} has {kind} at position {position} (the value is not shown): is it the right variable or file?"
-            )
-    return text
+# Values
 
 
 def _revealed(value: object) -> object:
@@ -217,11 +61,7 @@ def _headers(value: object) -> dict[str, SecretStr]:
         text = _revealed(secret)
         if not isinstance(name, str) or not isinstance(text, str):
             raise ConfigurationError("headers must be a mapping of names to strings")
-        if not name or not TOKEN_CHARACTERS.issuperset(name):
-            raise ConfigurationError(f"header name {name[:40]!r} has characters that no header name can have")
-        if name.lower() in FRAMING_HEADERS:
-            raise ConfigurationError(f"header {name!r} is set by the transport: leave it out")
-        headers[name] = SecretStr(header_value(text, f"header {name!r}"))
+        headers[header_name(name)] = SecretStr(header_value(text, f"header {name!r}"))
     return headers
 
 
@@ -232,53 +72,6 @@ def _auth(value: object) -> object:
 
 def _user_agent(value: str | None) -> str | None:
     return header_value(value, "user_agent") if value else None
-
-
-# URLs
-
-
-def _split(text: str, what: str, schemes: tuple[str, ...]) -> SplitResult:
-    """Split a URL, or say what is wrong with it without its user name and password."""
-    shown = text.rpartition("@")[2].partition("?")[0]
-    if not shown.isprintable() or " " in shown:
-        raise ConfigurationError(f"{what} has white space or control characters: {shown[:200]!r}")
-    try:
-        url = urlsplit(text)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        host = url = None
-    if url is not None and url.scheme not in schemes:
-        raise ConfigurationError(
-            f"{what} must start with {' or '.join(f'{scheme}://' for scheme in schemes)}: "
-            f"write {schemes[0]}://{shown.rpartition('://')[2]}"
-        )
-    if url is None or not host:
-        raise ConfigurationError(f"{what} {shown!r} has no valid host and port: write {schemes[0]}://host:8000")
-    return url
-
-
-def _without_auth(url: SplitResult, path: str) -> tuple[str, SecretStr | None]:
-    """Part a URL from the credentials in it."""
-    auth, _, address = url.netloc.rpartition("@")
-    user, _, password = auth.partition(":")
-    secret = SecretStr(f"{unquote(user)}:{unquote(password)}") if auth else None
-    return urlunsplit((url.scheme, address, path, "", "")), secret
-
-
-def _part_base_url(text: str) -> tuple[str, SecretStr | None]:
-    """Reduce the address of a server, or of one of its endpoints, to the part before `/v1`."""
-    url = _split(text.strip(), "base_url", ("http", "https"))
-    if url.query or url.fragment:
-        raise ConfigurationError("base_url has a query or a fragment: leave it out, and put tokens into headers")
-    path = url.path.rstrip("/")
-    for end in KNOWN_PATHS:
-        path = path.removesuffix(end).rstrip("/")
-    return _without_auth(url, path)
-
-
-def _part_proxy(text: str) -> tuple[str, SecretStr | None]:
-    url = _split(text.strip(), "proxy", ("http", "https"))
-    return _without_auth(url, "")
 
 
 # Settings
@@ -457,14 +250,14 @@ def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
         unset: tuple[str, SecretStr | None] = (DEFAULT_BASE_URL, None)
         url, auth = environment("VLLM_BASE_URL", _environment_url, unset)
     elif isinstance(fields["base_url"], str):
-        url, auth = _part_base_url(fields["base_url"])
+        url, auth = part_base_url(fields["base_url"])
     else:
         return fields
     fields["base_url"] = url
     if auth:
         fields.setdefault("basic_auth", auth)
     if isinstance(fields.get("proxy"), str):
-        fields["proxy"], auth = _part_proxy(fields["proxy"])
+        fields["proxy"], auth = part_proxy(fields["proxy"])
         if auth:
             fields.setdefault("proxy_auth", auth)
     return fields
@@ -472,7 +265,7 @@ def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _environment_url(text: str) -> tuple[str, SecretStr | None]:
     try:
-        return _part_base_url(text)
+        return part_base_url(text)
     except ConfigurationError as error:
         raise ValueError(error.message) from None
 
@@ -508,13 +301,6 @@ def authorization(config: VllmConfig) -> str | None:
     if config.basic_auth:
         return basic(config.basic_auth)
     return None
-
-
-def basic(auth: SecretStr) -> str:
-    """Spell `user:password` as a header does (RFC 7617)."""
-    from base64 import b64encode  # noqa: PLC0415 - few need it
-
-    return f"Basic {b64encode(auth.get_secret_value().encode()).decode()}"
 
 
 def secrets_of(config: VllmConfig) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from vllm_connect.config import nearest
+from vllm_connect.mistakes import nearest
 from vllm_connect.wire.http import HttpRequest
 
 __all__ = ["PROBES", "SCHEMA_PROBE", "Feature", "ModelCard", "ServerInfo", "read_fields", "read_models", "read_version"]

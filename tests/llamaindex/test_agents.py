@@ -224,6 +224,7 @@ async def test_a_code_act_agent_gets_deltas_that_sum_up(serve: Serve, connect: C
     assert str(output) == "It is 3."
 
 
+@pytest.mark.newest
 def test_a_chat_engine_streams_and_remembers(serve: Serve, connect: Connect) -> None:
     server = serve(Say("Hello Ann", reasoning="Greet."), Say("Ann"))
     llm = connect(server)
@@ -240,6 +241,7 @@ def test_a_chat_engine_streams_and_remembers(serve: Serve, connect: Connect) -> 
     ]
 
 
+@pytest.mark.newest
 async def test_a_chat_engine_streams_asynchronously(serve: Serve, connect: Connect) -> None:
     llm = connect(serve(Say("Hello Ann", reasoning="Greet.")))
     engine = SimpleChatEngine.from_defaults(llm=llm, memory=ChatMemoryBuffer.from_defaults(llm=llm))

@@ -1,0 +1,70 @@
+"""However a recorded stream is cut, it is the same answer."""
+
+import pytest
+from vllm_connect import ChatRequest, Completion, OutputParser, VllmClient, VllmConfig, fold, fold_choices
+from vllm_connect.client_parsing import ParsingFilter
+from vllm_connect.stream import ChatStream
+from vllm_connect.testing import Recording, Size, pieces, read, replay
+
+from tests.conftest import CASSETTES
+
+FILES = sorted(CASSETTES.rglob("*.yaml"))
+
+
+def new_id(name: str, index: int) -> str:
+    return f"{name} {index}"
+
+
+def new_filter(choice: int) -> ParsingFilter:
+    """Parse what a server without parsers leaves in the text."""
+
+    def new_parser(reasoning_wanted: bool) -> OutputParser:
+        return OutputParser("auto", "auto" if reasoning_wanted else None, choice=choice, new_id=new_id)
+
+    return ParsingFilter(choice, new_parser, "client:auto")
+
+
+@pytest.fixture(scope="module")
+def streams() -> list[Recording]:
+    recordings = [recording for file in FILES for recording in read(file)]
+    return [recording for recording in recordings if recording.answer.content_type == "text/event-stream"]
+
+
+def answers(recording: Recording, size: Size, *, parsed: bool) -> list[Completion]:
+    stream = ChatStream(
+        recording.answer.content_type,
+        choices=recording.asked.body.get("n") or 1,
+        new_filter=new_filter if parsed else None,
+        new_id=new_id,
+    )
+    for piece in pieces(recording.answer, size):
+        stream.feed(piece)
+    stream.end()
+    assert stream.failure is None
+    return fold_choices(stream.deltas)
+
+
+@pytest.mark.parametrize("parsed", [False, True], ids=["read", "parsed"])
+def test_pieces_make_no_difference(streams: list[Recording], *, parsed: bool) -> None:
+    assert len(streams) > 50
+    calls = 0
+    for recording in streams:
+        whole = answers(recording, "whole", parsed=parsed)
+        calls += sum(len(choice.tool_calls) for choice in whole)
+        for size in (1, 7, "events"):
+            assert answers(recording, size, parsed=parsed) == whole
+    assert calls > 10
+
+
+@pytest.mark.parametrize("size", [1, 7, "whole"])
+def test_pieces_over_a_socket(size: Size) -> None:
+    name = "test_langchain_without_flags-streamed"
+    cassette = CASSETTES / "test_traces" / f"{name}.yaml"
+    request = next(r.asked for r in read(cassette) if r.answer.content_type == "text/event-stream")
+    asked = {key: value for key, value in request.body.items() if key not in ("stream", "stream_options")}
+    with replay(cassette) as server, VllmClient(VllmConfig(base_url=server.url)) as client:
+        whole = list(client.stream(ChatRequest(**asked, stream=True, tool_parser="server")))
+    with replay(cassette, size=size) as server, VllmClient(VllmConfig(base_url=server.url)) as client:
+        cut = list(client.stream(ChatRequest(**asked, stream=True, tool_parser="server")))
+    assert server.unmatched == []
+    assert fold([d for deltas in cut for d in deltas]) == fold([d for deltas in whole for d in deltas])

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live vllm lint format types build check-install test-floors constraints clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test: install ## Run everything that needs no server
 
 test-live: install ## Run the suite against real vLLM servers (started here unless VLLM_BASE_URL is set)
 	$(BIN)/python -m pytest -q -m live tests/live
+
+record: install ## Record all cassettes and the notebooks' outputs anew (servers as for test-live)
+	rm -rf tests/cassettes
+	$(BIN)/python -m pytest -q --record tests/recorded tests/cookbook
 
 vllm: ## Serve the demo model in the foreground; FLAGS are vLLM's
 	tests/live/server/serve $(FLAGS)

@@ -107,7 +107,7 @@ KEPT_PROMISES = [
 @pytest.mark.parametrize(("choice", "say"), BROKEN_PROMISES)
 async def test_a_broken_promise_is_an_error(way: str, choice: str, say: Say, serve: Serve, connect: Connect) -> None:
     llm = connect(serve(say))
-    with pytest.raises(ConstraintError, match="tool_choice asked for a call") as caught:
+    with pytest.raises(ConstraintError, match="did not enforce tool_choice") as caught:
         await ask(llm, way, [ADD, NOW], tool_choice=choice)
     assert caught.value.partial is not None
     assert caught.value.partial.text == say.text

@@ -34,6 +34,7 @@ from vllm_connect import (
     overlay,
     refuse_unknown,
     resolve_tool_choice,
+    verify_tool_choice,
 )
 from vllm_connect import ConfigurationError as CoreConfigurationError
 from vllm_connect import VllmError as CoreError
@@ -43,7 +44,7 @@ from langchain_vllm.clients import SETTINGS, Clients, abriefly, briefly
 from langchain_vllm.errors import ConfigurationError, model_errors
 from langchain_vllm.events import Events
 from langchain_vllm.messages import PROVIDER, ReasoningReplay, from_completion, to_wire, token_usage
-from langchain_vllm.promises import Check, accept, verify_tool_choice
+from langchain_vllm.promises import Check, accept
 from langchain_vllm.structured import FormParser, Method, Schema, form_of, parsed, response_format
 from langchain_vllm.tokens import TokenCounts, estimate, key_of
 from langchain_vllm.tools import Tool, to_wire_tools

@@ -41,6 +41,7 @@ from vllm_connect import (
     find_format,
     overlay,
     refuse_unknown,
+    verify_tool_choice,
 )
 
 from llama_index_vllm.answer import Answer, Terms, to_completion_response
@@ -49,7 +50,6 @@ from llama_index_vllm.events import chat_events, completion_events
 from llama_index_vllm.messages import Replay, to_wire
 from llama_index_vllm.metadata import ServedMetadata
 from llama_index_vllm.migration import ALIASES, from_elsewhere
-from llama_index_vllm.promises import verify_tool_choice
 from llama_index_vllm.structured import StructuredPrediction
 from llama_index_vllm.tools import tool_spec
 

@@ -41,6 +41,7 @@ from vllm_connect.mistakes import configuration_error, refuse_unknown
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser, parse_output
 from vllm_connect.parsing.reasoning import reasoning_names
+from vllm_connect.promises import verify_tool_choice
 from vllm_connect.request import ChatRequest, RequestFields, merge, overlay, resolve_tool_choice
 from vllm_connect.server import ModelCard, ServerInfo
 from vllm_connect.variables import environment
@@ -105,4 +106,5 @@ __all__ = [
     "reasoning_names",
     "refuse_unknown",
     "resolve_tool_choice",
+    "verify_tool_choice",
 ]

@@ -105,6 +105,7 @@ class ChatStream:
             try:
                 self._read(b"".join(self._body), deltas)
             except VllmError as error:
+                error.retryable = error.retryable or error.code == "invalid_json"
                 self._fail(error)
             self._body.clear()
         self.done = True

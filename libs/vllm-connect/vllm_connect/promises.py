@@ -4,7 +4,9 @@ Some servers and models do not keep it, and the answer is prose, which an agent 
 cut, or one whose call is broken, tells by itself what is wrong with it.
 """
 
-from vllm_connect import ChatRequest, Completion, ConstraintError, resolve_tool_choice
+from vllm_connect.completion import Completion
+from vllm_connect.errors import ConstraintError
+from vllm_connect.request import ChatRequest, resolve_tool_choice
 
 __all__ = ["verify_tool_choice"]
 
@@ -26,8 +28,9 @@ def verify_tool_choice(request: ChatRequest, answer: Completion) -> None:
         return
     name = choice["function"]["name"] if isinstance(choice, dict) else None
     if not any(name in (None, call.name) for call in answer.tool_calls):
+        wanted = f"a call of {name!r}" if name else "a tool call"
         raise ConstraintError(
-            f"tool_choice asked for a call{f' of {name!r}' if name else ''} and the server let the model answer without: "
+            f"the server did not enforce tool_choice: {wanted} was asked for and the answer has none; "
             "look at `partial`, name the model's format in tool_parser, or set check_tool_choice=False",
             partial=answer,
         )

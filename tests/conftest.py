@@ -15,6 +15,8 @@ from vllm_connect.testing import LoopbackServer, record, replay
 
 from tests.live.vllm_server import running
 
+pytest.register_assert_rewrite("tests.langchain.standard", "tests.llamaindex.scenarios")
+
 CASSETTES = Path(__file__).parent / "cassettes"
 FLAGS = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"]
 

@@ -3,6 +3,7 @@
 A subclass gives the address, live or recorded; nothing is overridden and nothing is expected to fail.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,15 @@ class ChatVllmStandardTests(ChatModelIntegrationTests):
     @property
     def supports_anthropic_inputs(self) -> bool:
         return True
+
+    @property
+    def enable_vcr_tests(self) -> bool:
+        return True
+
+    @pytest.fixture
+    def vcr(self) -> Any:
+        """Say that there are answers to measure with: the address is a server's, live or recorded."""
+        return SimpleNamespace(responses=[self.base_url])
 
     @property
     def supported_usage_metadata_details(self) -> Any:

@@ -3,14 +3,11 @@
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_vllm import ChatVllm
 
-pytest.register_assert_rewrite("tests.langchain.standard")
-
-from langchain.agents import create_agent  # noqa: E402 - after the registration above
-from langchain_core.messages import AIMessage, ToolMessage  # noqa: E402
-from langchain_vllm import ChatVllm  # noqa: E402
-
-from tests.langchain.standard import ChatVllmStandardTests  # noqa: E402
+from tests.langchain.standard import ChatVllmStandardTests
 
 pytestmark = pytest.mark.live
 

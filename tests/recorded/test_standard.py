@@ -3,9 +3,7 @@
 import pytest
 from vllm_connect.testing import LoopbackServer
 
-pytest.register_assert_rewrite("tests.langchain.standard")
-
-from tests.langchain.standard import ChatVllmStandardTests  # noqa: E402 - after the registration above
+from tests.langchain.standard import ChatVllmStandardTests
 
 
 class TestWithParsers(ChatVllmStandardTests):

@@ -1,13 +1,10 @@
 """LlamaIndex's scenarios, from recordings of a server with the right parsers and of one without any."""
 
 import pytest
+from llama_index_vllm import VllmLLM
 from vllm_connect.testing import LoopbackServer
 
-pytest.register_assert_rewrite("tests.llamaindex.scenarios")
-
-from llama_index_vllm import VllmLLM  # noqa: E402 - after the registration above
-
-from tests.llamaindex.scenarios import SCENARIOS, Scenario, objects_are_predicted  # noqa: E402 - the same
+from tests.llamaindex.scenarios import SCENARIOS, Scenario, objects_are_predicted
 
 EVERY = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 

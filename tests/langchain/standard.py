@@ -48,9 +48,9 @@ class ChatVllmStandardTests(ChatModelIntegrationTests):
         return True
 
     @pytest.fixture
-    def vcr(self) -> Any:
+    def vcr(self, vllm_url: str) -> Any:
         """Say that there are answers to measure with: the address is a server's, live or recorded."""
-        return SimpleNamespace(responses=[self.base_url])
+        return SimpleNamespace(responses=[vllm_url])
 
     @property
     def supported_usage_metadata_details(self) -> Any:

@@ -92,8 +92,8 @@ def test_a_recording_has_all_that_matters_and_nothing_else(tmp_path: Path) -> No
     file = tmp_path / "deep" / "cassette.yaml"
     with script(Answer.events(EVENTS), WHOLE, 400) as real:
         with record(file, real.url) as recorder, client(recorder) as vllm:
-            live = [delta for deltas in vllm.stream(HELLO) for delta in deltas]
-            assert [delta for deltas in vllm.stream(HELLO) for delta in deltas] == live
+            live = fold([delta for deltas in vllm.stream(HELLO) for delta in deltas])
+            assert fold([delta for deltas in vllm.stream(HELLO) for delta in deltas]) == live
             assert post(recorder, ids("a", "b")) == (200, WHOLE)
             assert post(recorder, {"wrong": 1})[0] == 400
         assert len([asked for asked in real.asked if asked.method == "POST"]) == 3
@@ -103,7 +103,7 @@ def test_a_recording_has_all_that_matters_and_nothing_else(tmp_path: Path) -> No
     assert "http://127.0.0.1:" not in text
     assert '        data: {"id":"1","choices":[{"index":0,"delta":{"role":"assistant","content":"Grüß"}}]}\n' in text
     with replay(file, size=1) as server, client(server) as vllm:
-        assert said([delta for deltas in vllm.stream(HELLO) for delta in deltas]) == said(live)
+        assert fold([delta for deltas in vllm.stream(HELLO) for delta in deltas]) == live
         assert post(server, ids("x", "y")) == (200, WHOLE)
         assert post(server, ids("x", "x"))[0] == 500
     assert [asked.body for asked in server.unused] == [{"wrong": 1}]

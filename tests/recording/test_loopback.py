@@ -68,7 +68,7 @@ def test_a_script_knows_its_model() -> None:
 def test_a_stream_can_be_cut() -> None:
     with script(Answer.events(EVENTS[:1], done=False, cut=True)) as server, client(server) as vllm:
         stream = vllm.stream(HELLO)
-        assert said(next(stream)) == "Grüß"
+        assert said(next(stream)).startswith("Grüß")
         with pytest.raises(StreamInterruptedError) as caught:
             list(stream)
         assert caught.value.partial is not None

@@ -7,7 +7,7 @@ for name in vllm_connect langchain_vllm llama_index_vllm; do
   for file in "$name"-*.whl "$name"-*.tar.gz; do
     env=$(mktemp -d)
     "$uv" venv -q --clear "$env"
-    "$uv" pip install -q -p "$env/bin/python" --find-links . "./$file"
+    "$uv" pip install -q -p "$env/bin/python" --refresh-package vllm-connect --find-links . "./$file"
     (cd / && "$env/bin/python" -W error -c "import $name; print('$file', 'imports', $name.__version__)")
     rm -rf "$env"
   done

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ test-live: install ## Run the suite against real vLLM servers (started here unle
 
 record: install ## Record all cassettes and the notebooks' outputs anew (servers as for test-live)
 	rm -rf tests/cassettes
-	$(BIN)/python -m pytest -q --record tests/recorded tests/cookbook
+	$(BIN)/python -m pytest -q --timeout 1500 --record tests/recorded tests/cookbook
 
 vllm: ## Serve the demo model in the foreground; FLAGS are vLLM's
 	tests/live/server/serve $(FLAGS)
@@ -62,6 +62,9 @@ test-floors: install ## Run the adapters' tests at the oldest supported framewor
 constraints: install ## Compile constraints.txt anew
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-header --no-annotate \
 		--no-emit-package vllm-connect --group dev $(addsuffix /pyproject.toml,$(PACKAGES)) -o constraints.txt
+
+bench: install ## Measure the transports
+	$(BIN)/python tests/bench/transports.py
 
 clean: ## Remove what the other targets made
 	rm -rf dist build .venv .venv-floors .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

@@ -9,6 +9,7 @@ from tests.live.vllm_server import running
 
 HERMES = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"]
 PYTHONIC = ["--enable-auto-tool-choice", "--tool-call-parser", "pythonic"]
+QWEN3_CODER = ["--enable-auto-tool-choice", "--tool-call-parser", "qwen3_coder", "--reasoning-parser", "qwen3"]
 DETAILS = ["--enable-prompt-tokens-details"]
 
 
@@ -37,3 +38,9 @@ def plain_server() -> Iterator[str]:
 def wrong_server() -> Iterator[str]:
     """A server with a parser of another family; `VLLM_WRONG_BASE_URL` names one that runs already."""
     yield from _server("VLLM_WRONG_BASE_URL", PYTHONIC)
+
+
+@pytest.fixture(scope="session")
+def eating_server() -> Iterator[str]:
+    """A server whose parser deletes the demo model's calls; `VLLM_EATING_BASE_URL` names one that runs already."""
+    yield from _server("VLLM_EATING_BASE_URL", QWEN3_CODER)

@@ -71,7 +71,12 @@ WAYS = pytest.mark.parametrize("ask", [complete, stream, acomplete, astream])
 @WAYS
 @pytest.mark.parametrize(
     ("server", "via"),
-    [("flagged_server", "server"), ("plain_server", "client:auto"), ("wrong_server", "recovered:auto")],
+    [
+        ("flagged_server", "server"),
+        ("plain_server", "client:auto"),
+        ("wrong_server", "recovered:auto"),
+        ("eating_server", "client:auto"),
+    ],
 )
 def test_the_same_calls_on_every_server(
     request: pytest.FixtureRequest, ask: Callable[[str, ChatRequest], Completion], server: str, via: str
@@ -86,6 +91,20 @@ def test_the_same_calls_on_every_server(
     assert answer.metadata["tool_calls_via"] == via
     assert answer.text.strip() == ""
     assert len({call.id for call in answer.tool_calls}) == 2
+
+
+@WAYS
+@pytest.mark.parametrize("source", ["token_ids", "completions"])
+@pytest.mark.parametrize("server", ["flagged_server", "eating_server"])
+def test_the_models_own_words_past_every_parser(
+    request: pytest.FixtureRequest, ask: Callable[[str, ChatRequest], Completion], server: str, source: str
+) -> None:
+    sources = {"text_source": source, "tool_parser": "hermes"}
+    answer = ask(request.getfixturevalue(server), TWO_CITIES.model_copy(update=sources))
+    assert [call.parsed() for call in answer.tool_calls] == [{"city": "Paris"}, {"city": "Rome"}]
+    assert (answer.reasoning.strip(), answer.text.strip()) == ("I should use a tool for this.", "")
+    assert answer.metadata["tool_calls_via"] == "client:hermes"
+    assert answer.finish_reason == "tool_calls"
 
 
 @WAYS

@@ -2,14 +2,13 @@
 
 import random
 import time
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from vllm_connect.budgets import budget_of
 from vllm_connect.chat_exchange import ChatExchange
 from vllm_connect.config import VllmConfig, scrub, secrets_of
-from vllm_connect.errors import ProtocolError, StreamingDisabledError
+from vllm_connect.errands import json_post, member
+from vllm_connect.errors import StreamingDisabledError
 from vllm_connect.exchange import Exchange, Terms
 from vllm_connect.parsing.ids import new_call_id
 from vllm_connect.request import ChatRequest, Version
@@ -19,9 +18,6 @@ from vllm_connect.strategy import Knowledge
 from vllm_connect.wire.http import HttpRequest
 
 __all__ = ["Calls"]
-
-T = TypeVar("T")
-JSON = {"content-type": "application/json"}
 
 
 class Calls:
@@ -88,29 +84,21 @@ class Calls:
 
     def read_count(self, body: bytes) -> int:
         """Read the number of tokens out of an answer of /tokenize."""
-        return self._read(body, "count", int)
+        return member(body, "count", int)
 
     def read_tokens(self, body: bytes) -> list[int]:
         """Read the token ids out of an answer of /tokenize."""
-        return self._read(body, "tokens", list[int])
+        return member(body, "tokens", list[int])
 
     def read_text(self, body: bytes) -> str:
         """Read the text out of an answer of /detokenize."""
-        return self._read(body, "prompt", str)
-
-    @staticmethod
-    def _read(body: bytes, name: str, kind: type[T]) -> T:
-        try:
-            return msgspec.convert(msgspec.json.decode(body, type=dict[str, Any]).get(name), kind)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise ProtocolError(f"the server's answer has no usable {name!r}: {error}; is it a vLLM server?") from None
+        return member(body, "prompt", str)
 
     def _chat(self, request: ChatRequest, version: Version | None) -> ChatExchange:
         return ChatExchange(request, self._terms(), knowledge=self.knowledge, new_id=new_call_id, version=version)
 
     def _post(self, path: str, body: dict[str, Any]) -> Exchange:
-        sent = {name: value for name, value in body.items() if value is not None}
-        return Exchange(HttpRequest("POST", path, msgspec.json.encode(sent), JSON), self._terms())
+        return Exchange(json_post(path, body), self._terms())
 
     def _get(self, path: str) -> Exchange:
         return Exchange(HttpRequest("GET", path), self._terms())

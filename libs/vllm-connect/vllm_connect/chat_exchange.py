@@ -1,26 +1,33 @@
 """One call to the chat endpoint: the exchange whose reply is read as it comes.
 
-A second try in another form, such as parsing tool calls here because the server has no parser, is a round like a retry.
+A second try in another form, such as parsing tool calls here because the server has no parser, is a round like a retry,
+and so is a question beside the chat, such as the text of the answer's token ids.
 """
 
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from vllm_connect.deltas import Delta
+from vllm_connect.client_parsing import ParsingFilter
+from vllm_connect.deltas import Delta, Metadata, ReasoningDelta, UsageReport
+from vllm_connect.errands import Errand, json_post, member, refuse
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
 from vllm_connect.exchange import OK, Exchange, Terms
+from vllm_connect.raw_text import TokenIdsFilter, completions_body, tokenize_body
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.server import read_models
 from vllm_connect.strategy import Knowledge, plan_answer
-from vllm_connect.stream import EVENT_STREAM, ChatStream
+from vllm_connect.stream import EVENT_STREAM, ChatStream, DeltaFilter
 from vllm_connect.wire.http import HttpRequest
 
 __all__ = ["ChatExchange"]
 
 CHAT_PATH = "/v1/chat/completions"
+COMPLETIONS_PATH = "/v1/completions"
 MODELS_PATH = "/v1/models"
 READABLE = (EVENT_STREAM, "application/json")
+UNSAID_TOKENS = 8
+"""Tokens beyond the reasoning's that an answer without words may have: tags, line ends, the end token."""
 
 
 class ChatExchange(Exchange):
@@ -48,31 +55,37 @@ class ChatExchange(Exchange):
         self._new_id = new_id
         self._version = version
         self._stream: ChatStream | None = None
-        self._asks_models = False
+        self._errands: list[Errand] = []
+        self._again = False
+        self._heard: dict[int, str] = {}
+        self._answered = False
         self._plan = plan_answer(request, knowledge, version)
         super().__init__(self._encoded(), terms)
+        self._prepare()
 
     def request(self) -> HttpRequest:
         """Begin a round: give the request to send."""
-        self._stream = None
         request = super().request()
-        return HttpRequest("GET", MODELS_PATH) if self._asks_models else request
+        if self._errands:
+            return self._errands[0].request
+        self._stream = None
+        return request
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Take the head of the reply, and choose how its body is read."""
         super().answered(status, headers)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if status == OK and kind in READABLE and not self._asks_models:
+        if status == OK and kind in READABLE and not self._errands:
             self._stream = ChatStream(
                 kind,
                 choices=self._request.n or 1,
-                new_filter=self._plan.new_filter,
+                new_filter=self._new_filter if self._plan.new_filter is not None else None,
                 new_id=self._new_id,
             )
 
     def feed(self, data: bytes) -> list[Delta]:
         """Take a piece of the body; give the deltas it completes."""
-        if self._stream is None:
+        if self._stream is None or self._errands:
             return super().feed(data)
         deltas = self._stream.feed(data)
         self.done = self._stream.done
@@ -80,13 +93,22 @@ class ChatExchange(Exchange):
 
     def end(self) -> list[Delta]:
         """Take the end of the body; give the deltas held back."""
-        return super().end() if self._stream is None else self._stream.end()
+        if self._errands:
+            super().end()
+            return self._errands[0].take(b"".join(self._pieces)) if self._status == OK else []
+        if self._stream is None:
+            return super().end()
+        deltas = self._stream.end()
+        return deltas if self._stream.failure is not None else deltas + self._concluded(self._stream)
 
     def verify(self) -> None:
         """Conclude the round; see `Exchange.verify`."""
-        if self._asks_models:
-            body = b"".join(self._pieces) if self._status == OK else None
-            self._learn_models(body)
+        if self._errands:
+            if self._failure is not None:
+                raise self._failure
+            if self._status != OK:
+                raise self._refusal(b"".join(self._pieces))
+            self._done_with_errand()
             return
         if self._stream is None:
             if self._status == OK:
@@ -95,37 +117,129 @@ class ChatExchange(Exchange):
             return
         if self._stream.failure is not None:
             raise self._stream.failure
-        self._succeed()
+        if self._again:
+            self._again = False
+            self._next_round()
+            return
+        self._answered = True
+        self._errands = [self._detokenize(held) for held in self._held(self._stream)]
+        if not self._errands:
+            self._succeed()
 
     def failed(self, error: VllmError, left: float) -> float:
         """Take what went wrong in a round; see `Exchange.failed`."""
-        if self._asks_models:
-            self._learn_models(None)
-            return 0.0
+        if self._errands:
+            return self._errand_failed(error, left)
         if self._stream is not None and self._stream.deltas:
             error.partial = error.partial or self._stream.partial()
             self._give_up(error)
         if isinstance(error, ToolParserMissingError) and self._plan.retries_without_parser:
             self._knowledge.learn_no_tool_parser(self._request.model)
-            self._asks_models = self._knowledge.roots is None
-            if not self._asks_models:
-                self._replan()
+            if self._knowledge.roots is None:
+                self._errands = [self._ask_models()]
+            else:
+                self._next_round()
             return 0.0
         if isinstance(error, BadRequestError) and not isinstance(error, ContextOverflowError) and self._plan.native:
             self._knowledge.takes_structural_tags = False
-            self._replan()
+            self._next_round()
             return 0.0
         return super().failed(error, left)
 
-    def _learn_models(self, body: bytes | None) -> None:
-        """Take the answer of /v1/models, which tells what is really served under an alias."""
-        self._asks_models = False
-        self._knowledge.roots = {card.id: card.root or card.id for card in read_models(body)}
-        self._replan()
+    def _errand_failed(self, error: VllmError, left: float) -> float:
+        try:
+            return super().failed(error, left)
+        except VllmError as final:
+            final.partial = self._stream.partial() if self._stream is not None else None
+            self._errands[0].missed(final)
+        self._done_with_errand()
+        return 0.0
 
-    def _replan(self) -> None:
+    def _done_with_errand(self) -> None:
+        del self._errands[0]
+        self._attempts = 0
+        if self._answered and not self._errands:
+            self._succeed()
+
+    def _ask_models(self) -> Errand:
+        """Ask what is really served under an alias; no answer is an answer."""
+
+        def learn(body: bytes | None) -> list[Delta]:
+            self._knowledge.roots = {card.id: card.root or card.id for card in read_models(body)}
+            self._next_round()
+            return []
+
+        def missed(_: VllmError) -> None:
+            learn(None)
+
+        return Errand(HttpRequest("GET", MODELS_PATH), learn, missed)
+
+    def _prepare(self) -> None:
+        """Ask for the prompt's tokens where the answer is to come from the completions endpoint."""
+        if self._plan.text_source != "completions":
+            return
+        request = json_post("/tokenize", tokenize_body(self._request, self._plan.body))
+
+        def take(body: bytes) -> list[Delta]:
+            window = member(body, "max_model_len", object)
+            tokens = member(body, "tokens", list[int])
+            sent = completions_body(self._plan.body, tokens, window if isinstance(window, int) else None)
+            self._http_request = json_post(COMPLETIONS_PATH, sent, streaming=self._request.stream)
+            return []
+
+        self._errands.append(Errand(request, take, refuse('text_source="completions" needs /tokenize')))
+
+    def _detokenize(self, held: TokenIdsFilter) -> Errand:
+        """Ask for the words of an answer that has come as token ids."""
+        request = json_post("/detokenize", {"model": self._request.model, "tokens": held.tokens()})
+
+        def take(body: bytes) -> list[Delta]:
+            return held.read(member(body, "prompt", str))
+
+        return Errand(
+            request, take, refuse('text_source="token_ids" needs /detokenize: let it through, or take "content"')
+        )
+
+    def _new_filter(self, choice: int) -> DeltaFilter | None:
+        made = self._plan.new_filter(choice) if self._plan.new_filter is not None else None
+        if isinstance(made, TokenIdsFilter):
+            made.heard = self._heard.get(choice, "")
+        return made
+
+    @staticmethod
+    def _held(stream: ChatStream) -> list[TokenIdsFilter]:
+        return [held for held in stream.filters.values() if isinstance(held, TokenIdsFilter)]
+
+    def _concluded(self, stream: ChatStream) -> list[Delta]:
+        """Let the ends go that filters hold back, or see that the server ate what the model wrote, and ask again."""
+        filters = [held for held in stream.filters.values() if isinstance(held, ParsingFilter)]
+        ends: list[Delta] = [held.silent for held in filters if held.silent is not None]
+        if ends and len(ends) == len(filters) and self._unsaid(stream.deltas) > UNSAID_TOKENS:
+            self._knowledge.learn_eaten_calls(self._request.model)
+            self._again = True
+            self._heard = {index: self._reasoning(stream.deltas, index) for index in stream.filters}
+            return [Metadata({"asked_again": "the server's parser ate the first answer"})]
+        stream.deltas.extend(ends)
+        return ends
+
+    @staticmethod
+    def _reasoning(deltas: list[Delta], choice: int) -> str:
+        return "".join(d.text for d in deltas if isinstance(d, ReasoningDelta) and d.choice == choice)
+
+    @staticmethod
+    def _unsaid(deltas: list[Delta]) -> int:
+        """Count the tokens that were generated and are in no reasoning; there is no text."""
+        usage = next((delta.usage for delta in reversed(deltas) if isinstance(delta, UsageReport)), None)
+        if usage is None:
+            return 0
+        told = usage.reasoning_tokens
+        spoken = told if told is not None else sum(len(d.text) for d in deltas if isinstance(d, ReasoningDelta))
+        return usage.completion_tokens - spoken
+
+    def _next_round(self) -> None:
         self._plan = plan_answer(self._request, self._knowledge, self._version)
         self._http_request = self._encoded()
+        self._prepare()
 
     def _encoded(self) -> HttpRequest:
         headers = {"content-type": "application/json"}

@@ -11,6 +11,8 @@ from vllm_connect.parsing.output import OutputParser
 
 __all__ = ["ParsingFilter"]
 
+WHOLE = frozenset({"stop", "tool_calls"})
+
 
 class ParsingFilter:
     """The filter of one choice.
@@ -21,20 +23,32 @@ class ParsingFilter:
             the server has split it off.
         via: How a call that is found here came: `client:hermes`, `recovered:hermes`, `forced`.
         promote_reasoning: Take the reasoning for the answer where there is no other.
+        hold_silent: Hold the end of an answer without a call and without text back in `silent`.
+
+    Attributes:
+        silent: The end of an answer without a call and without text, held back.
     """
 
     def __init__(
-        self, choice: int, new_parser: Callable[[bool], OutputParser], via: str, *, promote_reasoning: bool = False
+        self,
+        choice: int,
+        new_parser: Callable[[bool], OutputParser],
+        via: str,
+        *,
+        promote_reasoning: bool = False,
+        hold_silent: bool = False,
     ) -> None:
         self._choice = choice
         self._new_parser = new_parser
         self._via = via
         self._promote = promote_reasoning
+        self._hold_silent = hold_silent
         self._parser: OutputParser | None = None
         self._server_calls = 0
         self._reasoned = False
         self._reasoning: list[str] = []
         self._answered = False
+        self.silent: Finish | None = None
 
     def push(self, delta: Delta) -> list[Delta]:
         """Take one delta of the choice and give what can be said of it now."""
@@ -89,5 +103,8 @@ class ParsingFilter:
         elif self._promote and finish.reason == "stop" and not self._answered and self._reasoning:
             deltas.append(TextDelta("".join(self._reasoning), self._choice))
             deltas.append(Metadata({"reasoning_promoted": True}, self._choice))
+        elif self._hold_silent and not self._answered and finish.reason in WHOLE:
+            self.silent = finish
+            return deltas
         deltas.append(finish)
         return deltas

@@ -107,6 +107,12 @@ class RequestFields(BaseModel):
     reasoning_parser: str | None = "auto"
     """Who splits reasoning off where the server does not: `auto`, a parser's name, or None for nobody; never sent."""
 
+    text_source: Literal["auto", "content", "token_ids", "completions"] = "auto"
+    """Where the model's own words come from when calls are parsed here; never sent. `content` is the server's text;
+    `token_ids` asks for the answer's tokens and has them turned into text at its end, past parsers that eat calls;
+    `completions` renders the prompt with /tokenize and streams from /v1/completions, where no parser is, for text alone.
+    `auto` is `content` until an answer shows that the server eats calls, then `token_ids`."""
+
     calls_in_reasoning: bool = False
     """Look for tool calls in reasoning too, where they are parsed here; never sent."""
     reasoning_as_answer: bool = False
@@ -188,6 +194,7 @@ UNSENT = frozenset(
         "response_format",
         "stop",
         "structured_outputs",
+        "text_source",
         "tool_choice",
         "tool_parser",
         "tools",

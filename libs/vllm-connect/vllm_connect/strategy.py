@@ -7,6 +7,8 @@ For `tool_parser="auto"`, in this order:
 2. The server has no parser and says so with a 400: the same request goes again with `tool_choice="none"`, which shows
    the tools to the model and leaves its words alone, and the words are parsed here. That is remembered for the model.
    A required or named choice is then forced by a grammar.
+3. The server has a parser that eats what it should have parsed: an answer has neither call nor text, and more tokens than
+   its reasoning. The same request goes again, and its token ids become the model's own words; that is remembered too.
 
 `"server"` switches all of it off, and a format, or its name, goes straight to our parser.
 Source: the handling of tool_choice in vLLM 0.8.5 to 0.33.0.
@@ -23,6 +25,7 @@ from vllm_connect.parsing.forced import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser
 from vllm_connect.parsing.sniffing import sniffing_format
+from vllm_connect.raw_text import TokenIdsFilter
 from vllm_connect.request import ChatRequest, Version, resolve_tool_choice
 from vllm_connect.stream import DeltaFilter
 
@@ -39,6 +42,7 @@ class Knowledge:
 
     def __init__(self) -> None:
         self._without_tool_parser: set[str | None] = set()
+        self._eaten: set[str | None] = set()
         self.roots: dict[str, str] | None = None
         self.takes_structural_tags = True
 
@@ -49,6 +53,14 @@ class Knowledge:
     def has_no_tool_parser(self, model: str | None) -> bool:
         """Tell whether the server is known to have no tool parser for a model."""
         return model in self._without_tool_parser
+
+    def learn_eaten_calls(self, model: str | None) -> None:
+        """Remember that the server's parser eats a model's calls."""
+        self._eaten.add(model)
+
+    def eats_calls(self, model: str | None) -> bool:
+        """Tell whether the server's parser is known to eat a model's calls."""
+        return model in self._eaten
 
     def family(self, model: str | None) -> Family | None:
         """Tell a model's family: from what is served, else from its name."""
@@ -65,6 +77,7 @@ class Plan:
         new_filter: Makes the filter of a choice, None where the server's deltas pass as they are.
         retries_without_parser: Whether there is another way if the server has no tool parser.
         native: Whether a structural tag forces the model's own format, which older servers refuse.
+        text_source: Where the words come from that are parsed here: `content`, `token_ids` or `completions`.
     """
 
     def __init__(
@@ -74,11 +87,13 @@ class Plan:
         *,
         retries_without_parser: bool = False,
         native: bool = False,
+        text_source: str = "content",
     ) -> None:
         self.body = body
         self.new_filter = new_filter
         self.retries_without_parser = retries_without_parser
         self.native = native
+        self.text_source = text_source
 
 
 def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | None) -> Plan:
@@ -96,14 +111,14 @@ def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | N
         ConfigurationError: No server could accept the request, or a parser's name is unknown.
     """
     family = knowledge.family(request.model)
-    if request.tool_parser == "server":
-        return Plan(request.body(version), _filters(request, None, family, "server"))
-    if not request.tools or resolve_tool_choice(request.tool_choice, request.tools) == "none":
-        return Plan(request.body(version), _filters(request, None, family, "server"))
+    choice = resolve_tool_choice(request.tool_choice, request.tools)
+    if request.tool_parser == "server" or not request.tools or choice == "none":
+        looks = request.reasoning_parser is not None or request.reasoning_as_answer
+        return Plan(request.body(version), _filters(request, None, family, "server") if looks else None)
     if request.tool_parser != "auto":
         return _parsed_here(request, _format(request.tool_parser), knowledge, family, version)
     format_ = _family_format(family)
-    if knowledge.has_no_tool_parser(request.model):
+    if knowledge.has_no_tool_parser(request.model) or _text_source(request, knowledge) != "content":
         return _parsed_here(request, format_, knowledge, family, version)
     new_filter = _filters(request, format_, family, f"recovered:{format_.names[0]}", recover=True)
     return Plan(request.body(version), new_filter, retries_without_parser=True)
@@ -138,7 +153,27 @@ def _parsed_here(
             format_ = forced_format(name)
     body = request.model_copy(update=changes).body(version)
     body.pop("parallel_tool_calls", None)
-    return Plan(body, _filters(request, format_, family, via), native=native)
+    source = _text_source(request, knowledge)
+    new_filter = _filters(request, format_, family, via)
+    if source == "token_ids":
+        body["return_token_ids"] = True
+        new_filter = _past_the_parser(request, new_filter)
+    return Plan(body, new_filter, native=native, text_source=source)
+
+
+def _text_source(request: ChatRequest, knowledge: Knowledge) -> str:
+    if request.text_source != "auto":
+        return request.text_source
+    return "token_ids" if knowledge.eats_calls(request.model) else "content"
+
+
+def _past_the_parser(request: ChatRequest, inner: Callable[[int], DeltaFilter]) -> Callable[[int], DeltaFilter]:
+    stop = tuple([request.stop] if isinstance(request.stop, str) else request.stop or ())
+
+    def new_filter(choice: int) -> DeltaFilter:
+        return TokenIdsFilter(inner(choice), keep_ids=bool(request.return_token_ids), stop=stop)
+
+    return new_filter
 
 
 def _forced(
@@ -154,9 +189,7 @@ def _forced(
 
 def _filters(
     request: ChatRequest, format_: Format | None, family: Family | None, via: str, *, recover: bool = False
-) -> Callable[[int], DeltaFilter] | None:
-    if format_ is None and request.reasoning_parser is None and not request.reasoning_as_answer:
-        return None
+) -> Callable[[int], DeltaFilter]:
     reasoning = _reasoning(request, family)
 
     def new_parser(choice: int, reasoning_wanted: bool) -> OutputParser:
@@ -170,7 +203,13 @@ def _filters(
         )
 
     def new_filter(choice: int) -> DeltaFilter:
-        return ParsingFilter(choice, partial(new_parser, choice), via, promote_reasoning=request.reasoning_as_answer)
+        return ParsingFilter(
+            choice,
+            partial(new_parser, choice),
+            via,
+            promote_reasoning=request.reasoning_as_answer,
+            hold_silent=format_ is not None and request.text_source == "auto",
+        )
 
     return new_filter
 

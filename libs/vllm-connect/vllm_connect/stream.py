@@ -60,6 +60,7 @@ class ChatStream:
         deltas: All deltas given so far.
         done: Nothing of the answer can follow.
         failure: What went wrong; the deltas that came before it have been given.
+        filters: The filter of each choice that has begun.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class ChatStream:
         self._body: list[bytes] = []
         self._choices = choices
         self._new_filter = new_filter
-        self._filters: dict[int, DeltaFilter | None] = {}
+        self.filters: dict[int, DeltaFilter | None] = {}
         self._coalesced = coalesced
         self.deltas: list[Delta] = []
         self.done = False
@@ -113,7 +114,7 @@ class ChatStream:
         if missing > 0 and self.failure is None:
             self._fail(self._cut())
         if self.failure is not None:
-            for held in self._filters.values():
+            for held in self.filters.values():
                 deltas.extend(held.close() if held is not None else ())
         return self._give(deltas)
 
@@ -158,9 +159,9 @@ class ChatStream:
         if choice is None or self._new_filter is None:
             deltas.append(delta)
             return
-        if choice not in self._filters:
-            self._filters[choice] = self._new_filter(choice)
-        held = self._filters[choice]
+        if choice not in self.filters:
+            self.filters[choice] = self._new_filter(choice)
+        held = self.filters[choice]
         if held is None:
             deltas.append(delta)
         else:

@@ -4,7 +4,15 @@ import json
 from typing import Any
 
 import pytest
-from vllm_connect import BadRequestError, ChatRequest, Completion, ServerFailureError, VllmError, fold
+from vllm_connect import (
+    BadRequestError,
+    ChatRequest,
+    Completion,
+    ConfigurationError,
+    ServerFailureError,
+    VllmError,
+    fold,
+)
 from vllm_connect.chat_exchange import ChatExchange
 from vllm_connect.config import VllmConfig
 from vllm_connect.exchange import Terms
@@ -31,7 +39,8 @@ def said(content: str, finish: str = "stop", **message: Any) -> tuple[int, Any]:
 
 
 def start(knowledge: Knowledge | None = None, **fields: Any) -> ChatExchange:
-    request = ChatRequest(messages=[{"role": "user", "content": "Hi"}], model="m", **{"tools": [TOOL], **fields})
+    hello = [{"role": "user", "content": "Hi"}]
+    request = ChatRequest(**{"messages": hello, "model": "m", "tools": [TOOL], **fields})
     policy = RetryPolicy(VllmConfig(max_retries=0), lambda: 0.5)
     terms = Terms(policy, RetryBudget(), str, lambda: 0.0)
     return ChatExchange(request, terms, knowledge=knowledge or Knowledge(), new_id=lambda name, i: f"{name}{i}")
@@ -175,3 +184,127 @@ def test_an_answer_filed_under_reasoning_can_be_promoted() -> None:
     assert (answer.text, answer.metadata["reasoning_promoted"]) == ("The answer.", True)
     answer, _ = run(start(tools=None), filed)
     assert (answer.text, answer.reasoning) == ("", "The answer.")
+
+
+EATEN = (
+    200,
+    {
+        "choices": [{"index": 0, "message": {"content": "\n", "reasoning": "hm"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 30},
+    },
+)
+
+
+def tokens(ids: list[int], **choice: Any) -> tuple[int, Any]:
+    message = {"content": "Well.", **choice.pop("message", {})}
+    whole = {"index": 0, "message": message, "finish_reason": "stop", "token_ids": ids, **choice}
+    return 200, {"choices": [whole]}
+
+
+def words(text: str) -> tuple[int, Any]:
+    return 200, {"prompt": text}
+
+
+def test_a_call_that_the_server_ate_is_asked_for_again_and_that_is_remembered() -> None:
+    knowledge = Knowledge()
+    answer, asked = run(start(knowledge), EATEN, tokens([7, 8, 2]), words(f"Well.{CALL}"))
+    assert called(answer) == [("f", {"x": 1})]
+    assert (answer.text.strip(), answer.finish_reason) == ("Well.", "tool_calls")
+    assert answer.metadata["asked_again"] == "the server's parser ate the first answer"
+    assert [path for path, _ in asked] == ["/v1/chat/completions", "/v1/chat/completions", "/detokenize"]
+    assert (asked[1][1]["tool_choice"], asked[1][1]["return_token_ids"]) == ("none", True)
+    assert asked[2][1] == {"model": "m", "tokens": [7, 8]}
+    assert "token_ids" not in answer.metadata
+    assert answer.reasoning == "hm"
+    again, asked = run(start(knowledge), tokens([7, 2]), words(CALL))
+    assert called(again) == [("f", {"x": 1})]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(("second", "all_of_it"), [("hm", "hm"), ("ah", "hmah")])
+@pytest.mark.parametrize("by_server", [True, False])
+def test_the_second_answers_reasoning_is_told_if_it_is_new(second: str, all_of_it: str, by_server: bool) -> None:
+    thought = tokens([7, 2], message={"reasoning": second}) if by_server else tokens([7, 2])
+    answer, _ = run(start(), EATEN, thought, words(f"<think>{second}</think>{CALL}"))
+    assert answer.reasoning == all_of_it
+
+
+def test_an_answer_that_is_really_empty_stays_so() -> None:
+    status, body = EATEN
+    few = {**body, "usage": {"prompt_tokens": 9, "completion_tokens": 5}}
+    answer, asked = run(start(), (status, few))
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("\n", "hm", "stop")
+    assert len(asked) == 1
+    answer, asked = run(start(text_source="content"), EATEN)
+    assert (answer.reasoning, answer.finish_reason, len(asked)) == ("hm", "stop", 1)
+
+
+@pytest.mark.parametrize(
+    ("choice", "text", "ids"),
+    [
+        ({"finish_reason": "length"}, CALL, [7, 8]),
+        ({"stop_reason": 8}, CALL, [7]),
+        ({"stop_reason": "END"}, f"{CALL}END of", [7, 8]),
+    ],
+)
+def test_token_ids_lose_what_ended_them_and_nothing_else(choice: dict[str, Any], text: str, ids: list[int]) -> None:
+    fields: dict[str, Any] = {"text_source": "token_ids", "stop": ["END"], "return_token_ids": True}
+    answer, asked = run(start(**fields), tokens([7, 8], **choice), words(text))
+    assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("f", {"x": 1})]
+    assert answer.text == ""
+    assert asked[1][1]["tokens"] == ids
+    assert answer.metadata["token_ids"] == [7, 8]
+
+
+def test_reasoning_that_the_server_split_off_is_not_read_twice() -> None:
+    thought = tokens([7, 2], message={"reasoning": "hm"})
+    answer, _ = run(start(text_source="token_ids"), thought, words(f"<think>hm</think>{CALL}"))
+    assert (answer.reasoning, answer.text) == ("hm", "")
+    assert called(answer) == [("f", {"x": 1})]
+
+
+def test_a_server_without_detokenize_is_told_of_and_the_answer_kept() -> None:
+    exchange = start(text_source="token_ids", tool_parser="hermes")
+    exchange.request()
+    exchange.answered(*tokens([7, 2], message={"reasoning": "hm"})[:1], {"content-type": "application/json"})
+    exchange.feed(json.dumps(tokens([7, 2], message={"reasoning": "hm"})[1]).encode())
+    exchange.end()
+    exchange.verify()
+    assert not exchange.finished
+    assert exchange.request().path == "/detokenize"
+    error = failing(exchange, (404, {"detail": "Not Found"}))
+    with pytest.raises(VllmError, match="needs /detokenize") as caught:
+        exchange.failed(error, 100.0)
+    assert caught.value.partial is not None
+    assert caught.value.partial.reasoning == "hm"
+
+
+def test_an_answer_from_the_completions_endpoint() -> None:
+    fields: dict[str, Any] = {"text_source": "completions", "reasoning": True, "reasoning_effort": "low", "top_k": 3}
+    rendered = (200, {"count": 3, "max_model_len": 100, "tokens": [1, 2, 3]})
+    said_there = (200, {"choices": [{"index": 0, "text": f"<think>hm</think>{CALL}", "finish_reason": "stop"}]})
+    answer, asked = run(start(**fields), rendered, said_there)
+    assert called(answer) == [("f", {"x": 1})]
+    assert (answer.reasoning, answer.text) == ("hm", "")
+    assert [path for path, _ in asked] == ["/tokenize", "/v1/completions"]
+    assert asked[0][1]["tools"] == [TOOL]
+    assert asked[0][1]["chat_template_kwargs"] == {"reasoning_effort": "low", "enable_thinking": True, "thinking": True}
+    assert asked[1][1] == {
+        "model": "m",
+        "prompt": [1, 2, 3],
+        "top_k": 3,
+        "max_tokens": 97,
+        "skip_special_tokens": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"logprobs": True},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
+    ],
+)
+def test_what_the_completions_endpoint_cannot_do_is_said_before(fields: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="text_source"):
+        start(text_source="completions", **fields)

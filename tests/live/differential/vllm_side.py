@@ -1,0 +1,83 @@
+"""What the installed vLLM makes of texts; run by its own interpreter, one JSON line in, one out.
+
+`{"parser": "hermes", "text": "<tool_call>…", "tools": […], "words": ["<tool_call>"]}` gives
+`{"calls": [["f", "{\\"x\\": 1}"]], "content": null}`, or `{"error": "…"}`.
+"""
+
+import json
+import logging
+import sys
+from typing import Any
+
+from vllm.entrypoints.openai.chat_completion.protocol import (  # type: ignore[import-not-found] # in its own environment
+    ChatCompletionRequest,
+)
+from vllm.tool_parsers import ToolParserManager  # type: ignore[import-not-found] # in its own environment
+
+
+class Tokenizer:
+    """Just enough of a tokenizer: words of their own for the markers, and one token for every other character."""
+
+    is_fast = True
+    version = 13
+    supports_grammar = False
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = sorted(set(words), key=len, reverse=True)
+        self._vocab = {word: 1_200_000 + i for i, word in enumerate(self._words)}
+        self._text = {number: word for word, number in self._vocab.items()}
+        self.all_special_tokens: list[str] = []
+        self.added_tokens_encoder = dict(self._vocab)
+
+    def get_vocab(self) -> dict[str, int]:
+        return dict(self._vocab)
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        return self.get_vocab()
+
+    def encode(self, text: str, **_: Any) -> list[int]:
+        ids, at = [], 0
+        while at < len(text):
+            word = next((w for w in self._words if text.startswith(w, at)), None)
+            ids.append(self._vocab[word] if word else ord(text[at]))
+            at += len(word) if word else 1
+        return ids
+
+    def decode(self, ids: list[int] | int, **_: Any) -> str:
+        return "".join(self._text.get(i) or chr(i) for i in ([ids] if isinstance(ids, int) else ids))
+
+    def tokenize(self, text: str) -> list[str]:
+        return [self.decode(i) for i in self.encode(text)]
+
+    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+        return self._vocab.get(tokens) if isinstance(tokens, str) else [self._vocab.get(t) for t in tokens]
+
+    def convert_ids_to_tokens(self, ids: list[int], **_: Any) -> list[str]:
+        return [self.decode(i) for i in ids]
+
+
+def answer(case: dict[str, Any]) -> dict[str, Any]:
+    """Parse one text the way the server does for a whole answer."""
+    request = ChatCompletionRequest(model="m", messages=[{"role": "user", "content": "?"}], tools=case["tools"])
+    parser = ToolParserManager.get_tool_parser(case["parser"])(Tokenizer(case["words"]), request.tools)
+    parsed = parser.extract_tool_calls(case["text"], request)
+    calls = [[call.function.name, call.function.arguments] for call in parsed.tool_calls]
+    return {"calls": calls, "content": parsed.content}
+
+
+def main() -> None:
+    """Answer line by line; a parser that raises is an answer too."""
+    logging.disable(logging.CRITICAL)
+    out, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        case = json.loads(line)
+        try:
+            told = answer(case)
+        except Exception as error:  # noqa: BLE001 - whatever a parser raises is what is asked for
+            told = {"error": f"{type(error).__name__}: {error}"[:300]}
+        print(json.dumps(told), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()

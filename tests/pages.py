@@ -1,0 +1,28 @@
+"""Figures in pages: a command replaces its own part of a page, between two marks.
+
+`<!-- differential -->` and `<!-- /differential -->` enclose what `replace_section(page, "differential", text)` writes.
+"""
+
+from pathlib import Path
+
+__all__ = ["replace_section"]
+
+
+def replace_section(page: Path, name: str, text: str) -> None:
+    """Replace what a page holds between the marks of a section.
+
+    Args:
+        page: The page, Markdown.
+        name: The section's name.
+        text: What it is to hold.
+
+    Raises:
+        ValueError: The page has no such marks.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    whole = page.read_text(encoding="utf-8")
+    if begin not in whole or end not in whole:
+        raise ValueError(f"{page} has no marks {begin} and {end}")
+    before, rest = whole.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints differential bench clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz differential bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-floors: install ## Run the adapters' tests at the oldest supported framewor
 constraints: install ## Compile constraints.txt anew
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-header --no-annotate \
 		--no-emit-package vllm-connect --group dev $(addsuffix /pyproject.toml,$(PACKAGES)) -o constraints.txt
+
+fuzz: install ## Fuzz the parsers and the SSE decoder with more than a million examples
+	FUZZ_FACTOR=100 $(BIN)/python -m pytest -n 2 --timeout 0 tests/connect/parsing/test_laws.py tests/connect/core/test_sse.py -k "not linear"
 
 differential: install ## Hold our parsers against the installed vLLM's, and write cookbook/formats.md
 	$(BIN)/python -m tests.live.differential --write cookbook/formats.md

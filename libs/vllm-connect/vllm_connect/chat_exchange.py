@@ -213,8 +213,8 @@ class ChatExchange(Exchange):
     def _concluded(self, stream: ChatStream) -> list[Delta]:
         """Let the ends go that filters hold back, or see that the server ate what the model wrote, and ask again."""
         filters = [held for held in stream.filters.values() if isinstance(held, ParsingFilter)]
-        ends: list[Delta] = [held.silent for held in filters if held.silent is not None]
-        if ends and len(ends) == len(filters) and self._unsaid(stream.deltas) > UNSAID_TOKENS:
+        ends = [delta for held in filters for delta in held.silent]
+        if filters and all(held.silent for held in filters) and self._unsaid(stream.deltas) > UNSAID_TOKENS:
             self._knowledge.learn_eaten_calls(self._request.model)
             self._again = True
             self._heard = {index: self._reasoning(stream.deltas, index) for index in stream.filters}

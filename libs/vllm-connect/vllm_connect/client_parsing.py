@@ -5,13 +5,27 @@ says how the calls came: `{"tool_calls_via": "client:hermes"}`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from vllm_connect.deltas import Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
 from vllm_connect.parsing.output import OutputParser
+from vllm_connect.parsing.repair import RepairFilter
 
 __all__ = ["ParsingFilter"]
 
 WHOLE = frozenset({"stop", "tool_calls"})
+ADVICE: dict[str, dict[str, Any]] = {
+    "stop": {
+        "advice": "all of the answer is reasoning: the server may have filed it there by mistake; "
+        "reasoning_as_answer=True takes it for the answer, and --reasoning-parser says how the server tells them apart"
+    },
+    "length": {
+        "thinking_exhausted": True,
+        "advice": "thinking used up the tokens before the answer began: raise max_tokens, "
+        "set thinking_token_budget, or switch thinking off with reasoning=False",
+    },
+}
+"""What to say, by the finish reason, of an answer that is nothing but reasoning."""
 
 
 class ParsingFilter:
@@ -23,6 +37,7 @@ class ParsingFilter:
             the server has split it off.
         via: How a call that is found here came: `client:hermes`, `recovered:hermes`, `forced`.
         promote_reasoning: Take the reasoning for the answer where there is no other.
+        repair: Repair arguments that mean one thing and are not JSON.
         hold_silent: Hold the end of an answer without a call and without text back in `silent`.
 
     Attributes:
@@ -37,21 +52,29 @@ class ParsingFilter:
         *,
         promote_reasoning: bool = False,
         hold_silent: bool = False,
+        repair: bool = False,
     ) -> None:
         self._choice = choice
         self._new_parser = new_parser
         self._via = via
         self._promote = promote_reasoning
         self._hold_silent = hold_silent
+        self._repair = RepairFilter(choice) if repair else None
         self._parser: OutputParser | None = None
         self._server_calls = 0
         self._reasoned = False
+        self._thought = False
         self._reasoning: list[str] = []
         self._answered = False
-        self.silent: Finish | None = None
+        self.silent: list[Delta] = []
 
     def push(self, delta: Delta) -> list[Delta]:
         """Take one delta of the choice and give what can be said of it now."""
+        if self._repair is None:
+            return self._push(delta)
+        return [told for said in self._push(delta) for told in self._repair.push(said)]
+
+    def _push(self, delta: Delta) -> list[Delta]:
         kind = type(delta)
         if kind is TextDelta:
             return self._told(self._text(delta.text))  # type: ignore[union-attr] # a TextDelta, by its type
@@ -66,6 +89,10 @@ class ParsingFilter:
 
     def close(self) -> list[Delta]:
         """Give what was held back."""
+        held = self._close()
+        return held if self._repair is None else [*held, *self._repair.close()]
+
+    def _close(self) -> list[Delta]:
         return self._told(self._parser.finish()) if self._parser is not None else []
 
     def _text(self, text: str) -> list[Delta]:
@@ -78,6 +105,7 @@ class ParsingFilter:
     def _told(self, deltas: list[Delta]) -> list[Delta]:
         for delta in deltas:
             if isinstance(delta, ReasoningDelta):
+                self._thought = True
                 if self._promote:
                     self._reasoning.append(delta.text)
             elif isinstance(delta, ToolCallDelta) or (isinstance(delta, TextDelta) and delta.text.strip()):
@@ -86,25 +114,27 @@ class ParsingFilter:
 
     def _server_call(self, delta: ToolCallDelta) -> list[Delta]:
         """Pass a call of the server's; what looked like one in the text is text then."""
-        held = self.close() if not self._server_calls else []
+        held = self._close() if not self._server_calls else []
         self._server_calls += delta.name is not None
         self._answered = True
         return [*held, delta]
 
     def _finished(self, finish: Finish) -> list[Delta]:
-        deltas = self.close()
-        found = self._parser.calls if self._parser is not None else 0
+        deltas = self._close()
         if self._server_calls:
-            deltas.append(Metadata({"tool_calls_via": "server"}, self._choice))
-        elif found:
-            deltas.append(Metadata({"tool_calls_via": self._via}, self._choice))
-            if finish.reason == "stop":
-                finish = Finish("tool_calls", finish.stop_reason, finish.choice)
-        elif self._promote and finish.reason == "stop" and not self._answered and self._reasoning:
-            deltas.append(TextDelta("".join(self._reasoning), self._choice))
-            deltas.append(Metadata({"reasoning_promoted": True}, self._choice))
-        elif self._hold_silent and not self._answered and finish.reason in WHOLE:
-            self.silent = finish
+            return [*deltas, Metadata({"tool_calls_via": "server"}, self._choice), finish]
+        if self._parser is not None and self._parser.calls:
+            reason = "tool_calls" if finish.reason == "stop" else finish.reason
+            via = Metadata({"tool_calls_via": self._via}, self._choice)
+            return [*deltas, via, Finish(reason, finish.stop_reason, finish.choice)]
+        if self._answered:
+            return [*deltas, finish]
+        if self._promote and finish.reason == "stop" and self._reasoning:
+            answer = TextDelta("".join(self._reasoning), self._choice)
+            return [*deltas, answer, Metadata({"reasoning_promoted": True}, self._choice), finish]
+        advice = ADVICE.get(finish.reason) if self._thought else None
+        end: list[Delta] = [Metadata(advice, self._choice), finish] if advice else [finish]
+        if self._hold_silent and finish.reason in WHOLE:
+            self.silent = end
             return deltas
-        deltas.append(finish)
-        return deltas
+        return [*deltas, *end]

@@ -20,12 +20,9 @@ from vllm_connect.deltas import (
     Usage,
     UsageReport,
 )
-from vllm_connect.parsing.arguments import ArgumentsError, read_arguments, required_parameters
+from vllm_connect.parsing.arguments import TRUNCATED, ArgumentsError, read_arguments, required_parameters
 
 __all__ = ["Completion", "InvalidToolCall", "ToolCall", "Usage", "fold", "fold_choices"]
-
-TRUNCATED = frozenset({"length", "abort", "error", "repetition"})
-"""Finish reasons after which the last call may be a fragment."""
 
 
 class ToolCall(Struct, frozen=True):

@@ -118,6 +118,10 @@ class RequestFields(BaseModel):
     reasoning_as_answer: bool = False
     """Take the reasoning for the answer where the server found no other; never sent."""
 
+    repair: bool = False
+    """Repair a call's arguments that mean one thing and are not JSON, such as a Python literal; never sent, and off
+    unless asked for. Arguments then come when the answer has ended; `repaired_tool_calls` in the metadata names the calls."""
+
     reasoning: bool | Effort | None = None
     """Thinking on, off, or with an effort; set through the keys that the model's template reads."""
     reasoning_effort: Effort | None = None
@@ -191,6 +195,7 @@ UNSENT = frozenset(
         "reasoning",
         "reasoning_as_answer",
         "reasoning_parser",
+        "repair",
         "response_format",
         "stop",
         "structured_outputs",

@@ -113,7 +113,7 @@ def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | N
     family = knowledge.family(request.model)
     choice = resolve_tool_choice(request.tool_choice, request.tools)
     if request.tool_parser == "server" or not request.tools or choice == "none":
-        looks = request.reasoning_parser is not None or request.reasoning_as_answer
+        looks = request.reasoning_parser is not None or request.reasoning_as_answer or request.repair
         return Plan(request.body(version), _filters(request, None, family, "server") if looks else None)
     if request.tool_parser != "auto":
         return _parsed_here(request, _format(request.tool_parser), knowledge, family, version)
@@ -208,6 +208,7 @@ def _filters(
             partial(new_parser, choice),
             via,
             promote_reasoning=request.reasoning_as_answer,
+            repair=request.repair,
             hold_silent=format_ is not None and request.text_source == "auto",
         )
 

@@ -1,10 +1,12 @@
 """Server-sent events by the WHATWG rules, in any cutting."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vllm_connect import ProtocolError, SSEDecoder
 from vllm_connect.wire.sse import NamedEvent
+
+from tests.fuzzing import examples
 
 CASES: list[tuple[str, bytes, list[str]]] = [
     ("one event", b"data: x\n\n", ["x"]),
@@ -88,7 +90,7 @@ def by_lines(data: bytes) -> list[str]:
     return events
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.lists(LINES, max_size=16), st.lists(st.integers(1, 7), min_size=1, max_size=8))
 def test_any_stream_in_any_cutting(lines: list[bytes], widths: list[int]) -> None:
     data = b"".join(lines)

@@ -182,8 +182,18 @@ def test_an_answer_filed_under_reasoning_can_be_promoted() -> None:
     filed = said("", reasoning="The answer.")
     answer, _ = run(start(tools=None, reasoning_as_answer=True), filed)
     assert (answer.text, answer.metadata["reasoning_promoted"]) == ("The answer.", True)
-    answer, _ = run(start(tools=None), filed)
-    assert (answer.text, answer.reasoning) == ("", "The answer.")
+    for tools in (None, [TOOL]):
+        answer, _ = run(start(tools=tools), filed)
+        assert (answer.text, answer.reasoning, answer.finish_reason) == ("", "The answer.", "stop")
+        assert "reasoning_as_answer=True" in answer.metadata["advice"]
+
+
+def test_thinking_that_used_up_the_tokens_is_said() -> None:
+    answer, _ = run(start(), said("", "length", reasoning="Hm"))
+    assert answer.metadata["thinking_exhausted"] is True
+    assert "max_tokens" in answer.metadata["advice"]
+    answer, _ = run(start(tools=None), said("<think>Hm", "length"))
+    assert (answer.reasoning, answer.metadata["thinking_exhausted"]) == ("Hm", True)
 
 
 EATEN = (
@@ -210,6 +220,7 @@ def test_a_call_that_the_server_ate_is_asked_for_again_and_that_is_remembered() 
     answer, asked = run(start(knowledge), EATEN, tokens([7, 8, 2]), words(f"Well.{CALL}"))
     assert called(answer) == [("f", {"x": 1})]
     assert (answer.text.strip(), answer.finish_reason) == ("Well.", "tool_calls")
+    assert "advice" not in answer.metadata
     assert answer.metadata["asked_again"] == "the server's parser ate the first answer"
     assert [path for path, _ in asked] == ["/v1/chat/completions", "/v1/chat/completions", "/detokenize"]
     assert (asked[1][1]["tool_choice"], asked[1][1]["return_token_ids"]) == ("none", True)
@@ -308,3 +319,18 @@ def test_an_answer_from_the_completions_endpoint() -> None:
 def test_what_the_completions_endpoint_cannot_do_is_said_before(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="text_source"):
         start(text_source="completions", **fields)
+
+
+PYTHON_CALL = CALL.replace('{"x": 1}', "{'x': 1}")
+
+
+@pytest.mark.parametrize("fields", [{"tool_parser": "hermes"}, {"tool_parser": "server"}])
+def test_repair_is_done_when_asked_for_whoever_parsed(fields: dict[str, Any]) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{'x': 1}"}}
+    told = said("", tool_calls=[call]) if fields["tool_parser"] == "server" else said(PYTHON_CALL)
+    plain, _ = run(start(**fields), told)
+    assert (plain.tool_calls, len(plain.invalid_tool_calls)) == ((), 1)
+    answer, asked = run(start(**fields, repair=True), told)
+    assert called(answer) == [("f", {"x": 1})]
+    assert answer.metadata["repaired_tool_calls"] == [answer.tool_calls[0].id]
+    assert "repair" not in asked[0][1]

@@ -3,9 +3,11 @@
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vllm_connect import Completion, Format, OutputParser, find_format, fold, format_names
+
+from tests.fuzzing import examples
 
 FORMATS = sorted({find_format(name).names[0] for name in format_names()})
 EVERY = pytest.mark.parametrize("name", FORMATS)
@@ -74,7 +76,7 @@ def test_plain_text_passes_unchanged(name: str) -> None:
 
 
 @EVERY
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(data=st.data())
 def test_no_cut_changes_anything_and_nothing_raises(name: str, data: st.DataObject) -> None:
     words = data.draw(st.lists(st.sampled_from(words_of(find_format(name))), max_size=14))
@@ -86,7 +88,7 @@ def test_no_cut_changes_anything_and_nothing_raises(name: str, data: st.DataObje
 
 
 @EVERY
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60)
 @given(data=st.data())
 def test_nothing_disappears(name: str, data: st.DataObject) -> None:
     """A word that is in no marker comes out somewhere: as text, as reasoning, in a call."""
@@ -103,13 +105,13 @@ def test_time_is_linear(name: str) -> None:
     format_ = find_format(name)
     source = random.Random(name)  # noqa: S311 - texts, not secrets
     for word in (*format_.openers, format_.openers[0] + '{"name": "f", "arguments": {"a": "', "{", '{"a":', "[[", "f("):
-        text = word * (200_000 // len(word) + 1)
+        text = word * (1_000_000 // len(word) + 1)
         steps = []
-        for size in (100_000, 200_000):
+        for size in (500_000, 1_000_000):
             parser = OutputParser(name, "auto", TOOLS)
             at = 0
             while at < size:
-                width = source.randint(1, 40)
+                width = min(source.randint(1, 2_000), size - at)
                 parser.push(text[at : at + width])
                 at += width
             parser.finish()

@@ -8,10 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "ArgumentsError", "read_arguments", "required_parameters"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "TRUNCATED", "ArgumentsError", "read_arguments", "required_parameters"]
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 128
+TRUNCATED = frozenset({"length", "abort", "error", "repetition"})
+"""Finish reasons after which the last call of an answer may be a fragment."""
 
 
 class ArgumentsError(ValueError):

@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.parsing.scanner import SPACE, Reading, Scanner
@@ -47,6 +47,11 @@ class Format:
     between: str = SPACE
     forced: tuple[str, str] | None = None
     id_of: Callable[[str, int, str], str] | None = field(default=None, repr=False)
+
+    def __reduce__(self) -> Any:
+        """Pickle one of the formats here by its name, since its grammar is a closure, and any other by its parts."""
+        name = self.names[0]
+        return (find_format, (name,)) if _formats().get(name) is self else super().__reduce__()
 
 
 @lru_cache(maxsize=1)

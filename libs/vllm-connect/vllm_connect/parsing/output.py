@@ -16,6 +16,7 @@ from vllm_connect.deltas import Delta, ToolCallDelta
 from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.ids import new_ids
 from vllm_connect.parsing.reasoning import Reasoning, find_reasoning
+from vllm_connect.parsing.repair import repaired
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.sniffing import sniffing_format
 from vllm_connect.parsing.tools import Tools
@@ -175,6 +176,8 @@ def parse_output(
     tool_parser: str | Format | None = None,
     reasoning_parser: str | Reasoning | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    repair: bool = False,
 ) -> Completion:
     """Read a whole answer.
 
@@ -183,6 +186,7 @@ def parse_output(
         tool_parser: As for `OutputParser`.
         reasoning_parser: As for `OutputParser`.
         tools: As for `OutputParser`.
+        repair: Repair arguments that mean one thing and are not JSON; `metadata["repaired_tool_calls"]` names the calls.
 
     Returns:
         The answer.
@@ -191,4 +195,5 @@ def parse_output(
         ConfigurationError: There is no format, or no reasoning parser, of that name.
     """
     parser = OutputParser(tool_parser, reasoning_parser, tools)
-    return fold([*parser.push(text), *parser.finish()], tools=tools)
+    deltas = [*parser.push(text), *parser.finish()]
+    return fold(repaired(deltas) if repair else deltas, tools=tools)

@@ -171,6 +171,13 @@ TAG_FORMATS: dict[str, Render] = {
         "</atem:invoke>",
         "</atem:function_calls><|eom|>",
     ),
+    "muse": tags(
+        "<|start|>assistant to=f<|message|><atem:function_calls>",
+        '<atem:invoke name="NAME">',
+        '<atem:parameter name="KEY">VALUE</atem:parameter>',
+        "</atem:invoke>",
+        "</atem:function_calls><|eom|>",
+    ),
     "step3": tags(
         "<｜tool_calls_begin｜>",
         '<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name="NAME">',

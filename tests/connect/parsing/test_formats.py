@@ -20,17 +20,19 @@ REGISTRY = (
     "hermes hf hunyuan_a13b hy_v3 hy_v4 inkling internlm jamba k2_horizon kimi_k2 kimi_k3 lfm2 ling3 "
     "llama3_json llama4_json llama4_pythonic longcat mimo minicpm5 minimax_m2 minimax_m3 mistral "
     "muse_glimmer olmo3 openai phi4_mini_json plamo3 poolside_v1 pythonic qwen3_coder qwen3_json "
-    "qwen3_xml seed_oss step3 step3p5 xlam"
+    "qwen3_xml seed_oss step3 step3p5 xlam "
+    "beam muse musespark1x step5"
 )
-"""The tool parsers of vLLM 0.32.0."""
+"""The tool parsers of vLLM 0.33.0; the last four are new in it."""
 
 REASONING = (
     "cohere_command3 cohere_command4 deepseek_r1 deepseek_v3 deepseek_v4 deepseek_v41 ernie45 gemma4 "
     "glm45 glm47 granite granite_thinking_parser hf holo2 hunyuan_a13b hy_v3 hy_v4 inkling k2_horizon "
     "kimi_k2 kimi_k3 ling3 mimo minicpmv minimax_m2 minimax_m2_append_think minimax_m3 mistral "
-    "muse_glimmer nemotron_v3 olmo3 openai_gptoss plamo3 poolside_v1 qwen3 seed_oss step3 step3p5"
+    "muse_glimmer nemotron_v3 olmo3 openai_gptoss plamo3 poolside_v1 qwen3 seed_oss step3 step3p5 "
+    "beam muse musespark1x step5"
 )
-"""The reasoning parsers of vLLM 0.32.0."""
+"""The reasoning parsers of vLLM 0.33.0; the last four are new in it."""
 
 
 def test_every_tool_parser_has_its_name() -> None:
@@ -165,3 +167,39 @@ def test_ids_follow_the_family() -> None:
     assert parse_output(kimi, "kimi_k2").tool_calls[0].id == "functions.f:3"
     first, second = (parse_output(HERMES, "hermes").tool_calls[0].id for _ in range(2))
     assert first != second
+
+
+ATEM = '<atem:function_calls><atem:invoke name="{name}"><atem:parameter name="x">1</atem:parameter></atem:invoke></atem:function_calls>'
+BARE_TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
+
+
+@pytest.mark.parametrize("cut", [None, 1])
+def test_muse_tells_recipients_apart(cut: int | None) -> None:
+    text = (
+        f"<|message|>hm <atem:function_calls> no<|eom|><|start|>assistant to=self<|message|>, go"
+        f"<|start|>assistant to=commentary<|message|>Wait. <|eom|>"
+        f"<|start|>assistant to=f.f<|message|>{ATEM.format(name='f.f')}<|eom|>"
+        f"<|start|>assistant to=user<|message|>Done.<|eot|>"
+    )
+    parser = OutputParser("muse", None, BARE_TOOLS)
+    pieces = [text] if cut is None else list(text)
+    answer = fold([delta for piece in pieces for delta in parser.push(piece)] + parser.finish(), tools=BARE_TOOLS)
+    assert answer.reasoning == "hm <atem:function_calls> no, go"
+    assert answer.text == "Wait. Done."
+    assert [(call.name, call.arguments, call.known) for call in answer.tool_calls] == [("f", '{"x": 1}', True)]
+
+
+def test_a_doubled_name_is_collapsed_only_if_that_is_a_tool() -> None:
+    def name(called: str, tools: list[dict[str, object]] | None) -> str:
+        return parse_output(ATEM.format(name=called), "muse_glimmer", None, tools).tool_calls[0].name
+
+    both = [*BARE_TOOLS, {"type": "function", "function": {"name": "f.f"}}]
+    assert name("f.f", BARE_TOOLS) == "f"
+    assert name("f.f", both) == "f.f"
+    assert name("g.f", BARE_TOOLS) == "g.f"
+    assert name("f.f", None) == "f.f"
+
+
+def test_a_message_to_nobody_is_the_answer_of_muse_glimmer() -> None:
+    answer = parse_output("<|start|>assistant<|message|>Hi<|eot|>", "muse_glimmer")
+    assert (answer.text, answer.reasoning) == ("Hi", "")

@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 NOT_COMPARED = {
     "hf": "reads a template that comes with the model",
     "cohere_command3": "parses tokens together with the reasoning, not text",
+    "muse": "is new in vLLM 0.33",
     "openai": "parses Harmony tokens, not text",
 }
 

@@ -79,6 +79,7 @@ class TagCalls:
         wrapped: Whether a line end on each side of a value is not part of it.
         read_key: Reads a parameter's name out of its tag, and whether the tag says that the value is text (True), JSON
             (False) or nothing (None).
+        doubled: Whether a declared `f` may be called `f.f`.
     """
 
     call: str
@@ -92,6 +93,7 @@ class TagCalls:
     read_name: Callable[[str], str] = quoted
     wrapped: bool = False
     read_key: Callable[[str], tuple[str, bool | None]] = bare_name
+    doubled: bool = False
 
     def __call__(self, scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
         """Read a block after its opener."""
@@ -124,6 +126,9 @@ class TagCalls:
     def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool]:
         head, end = yield from scanner.up_to(self.head_end, limit=MAX_NAME)
         name = self.read_name(head)
+        first, dot, second = name.partition(".")
+        if self.doubled and dot and first == second and tools.declares(first) and not tools.declares(name):
+            name = first
         if not end or not is_name(name):
             return False
         scanner.begin(name)

@@ -3,4 +3,4 @@ r"""Checkpoints that bring a response template of their own; those that say how 
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.json_calls import json_objects
 
-FORMAT = Format(names=("hf",), openers=("<tool_call>",), block=json_objects("</tool_call>"))
+FORMAT = Format(names=("hf", "beam"), openers=("<tool_call>",), block=json_objects("</tool_call>"))

@@ -2,7 +2,8 @@ r"""Muse Glimmer: messages to recipients, and calls in ATEM.
 
 `<|start|>assistant to=self<|message|>thinking<|eom|>`, `<|start|>assistant to=tool.f<|message|><atem:function_calls>`
 `<atem:invoke name="tool.f"><atem:parameter name="k">v</atem:parameter></atem:invoke></atem:function_calls><|eom|>` and
-`<|start|>assistant to=user<|message|>answer<|eot|>`. The first header may lack its beginning.
+`<|start|>assistant to=user<|message|>answer<|eot|>`. The first header may lack its beginning, a message to nobody is the
+answer's, and a bare name may stand twice, `f.f`.
 """
 
 from vllm_connect.parsing.format import Format
@@ -10,7 +11,7 @@ from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tag_calls import TagCalls
 from vllm_connect.parsing.tools import Tools
 
-CALLS, HEADER = "<atem:function_calls>", "<|start|>assistant to="
+CALLS, HEADER, BARE = "<atem:function_calls>", "<|start|>assistant to=", "<|start|>assistant<|message|>"
 
 _calls = TagCalls(
     "<atem:invoke name=",
@@ -18,12 +19,16 @@ _calls = TagCalls(
     "<atem:parameter name=",
     "</atem:parameter>",
     block_ends=("</atem:function_calls>",),
+    doubled=True,
 )
 
 
 def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
     if opener == CALLS:
         return (yield from _calls(scanner, opener, tools))
+    if opener == BARE:
+        scanner.accept()
+        return False
     recipient, mark = yield from scanner.up_to("<|message|>", limit=MAX_NAME)
     if not mark:
         return False
@@ -35,7 +40,7 @@ def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
 
 FORMAT = Format(
     names=("muse_glimmer",),
-    openers=(CALLS, HEADER, " to="),
+    openers=(CALLS, HEADER, BARE, " to="),
     block=_block,
     noise=("<|eom|>", "<|eot|>"),
 )

@@ -272,18 +272,6 @@ def test_a_truncated_call_is_text_and_is_named() -> None:
         assert "length" in invalid["error"]
 
 
-def test_one_call_is_kept_where_one_is_allowed() -> None:
-    terms = Terms(single=True)
-    for response in (terms.whole([fold(ANSWER)]), *singly(ANSWER, terms)[4:]):
-        assert sum(isinstance(block, ToolCallBlock) for block in response.message.blocks) == 1
-        assert len(response.message.additional_kwargs["tool_calls"]) == 1
-
-
-def test_a_cut_second_call_is_no_concern_where_one_is_allowed() -> None:
-    for response in (Terms(single=True).whole([fold(TRUNCATED)]), singly(TRUNCATED, Terms(single=True))[-1]):
-        assert "invalid_tool_calls" not in response.additional_kwargs
-
-
 def test_tools_are_called_by_llama_index_s_names() -> None:
     terms = Terms(names={"add": "my add"})
     for response in (terms.whole([fold(ANSWER)]), singly(ANSWER, terms)[-1]):

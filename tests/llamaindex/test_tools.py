@@ -84,7 +84,7 @@ def test_a_tool_choice_is_spelt_as_vllm_does(
     asked: dict[str, Any], sent: object, serve: Serve, connect: Connect
 ) -> None:
     server = serve()
-    connect(server).chat_with_tools([ADD], user_msg="Hi", check_tool_choice=False, **asked)
+    connect(server).chat_with_tools([ADD], user_msg="Hi", check_constraints=False, **asked)
     assert server.bodies[0]["tool_choice"] == sent
 
 
@@ -92,12 +92,12 @@ BROKEN_PROMISES = [
     ("required", Say("Prose.")),
     ("add", Say("Prose.")),
     ("add", Say(calls=[("now", "{}")])),
+    ("add", Say(calls=[("add", '{"b": 1}')], finish="stop")),
+    ("required", Say(calls=[("add", '{"a": 1, oops')])),
 ]
 KEPT_PROMISES = [
-    ("add", Say(calls=[("add", '{"a": 1}')], finish="stop")),
+    ("add", Say(calls=[("add", '{"a": 1, "b": 2}')], finish="stop")),
     ("required", Say(calls=[("now", "{}")])),
-    ("required", Say(calls=[("add", '{"a": 1, oops')])),  # it tells by itself what is wrong
-    ("required", Say("Pro", finish="length")),
     ("auto", Say("Prose.")),
     ("none", Say("Prose.")),
 ]
@@ -107,10 +107,18 @@ KEPT_PROMISES = [
 @pytest.mark.parametrize(("choice", "say"), BROKEN_PROMISES)
 async def test_a_broken_promise_is_an_error(way: str, choice: str, say: Say, serve: Serve, connect: Connect) -> None:
     llm = connect(serve(say))
-    with pytest.raises(ConstraintError, match="did not enforce tool_choice") as caught:
+    with pytest.raises(ConstraintError, match="did not enforce") as caught:
         await ask(llm, way, [ADD, NOW], tool_choice=choice)
     assert caught.value.partial is not None
     assert caught.value.partial.text == say.text
+
+
+@every_way
+async def test_a_promise_that_was_cut_is_an_error_that_says_so(way: str, serve: Serve, connect: Connect) -> None:
+    llm = connect(serve(Say("Pro", finish="length")))
+    with pytest.raises(ConstraintError, match="max_tokens") as caught:
+        await ask(llm, way, [ADD, NOW], tool_choice="required")
+    assert caught.value.code == "truncated"
 
 
 @every_way
@@ -122,7 +130,7 @@ async def test_a_kept_promise_is_an_answer(way: str, choice: str, say: Say, serv
 
 @every_way
 async def test_promises_are_checked_unless_nobody_wants_it(way: str, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say("Prose.")), check_tool_choice=False)
+    llm = connect(serve(Say("Prose.")), check_constraints=False)
     assert (await ask(llm, way, [ADD], tool_choice="add"))[-1].message.content == "Prose."
 
 

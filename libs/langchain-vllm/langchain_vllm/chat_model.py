@@ -8,7 +8,6 @@ Source: BaseChatModel (langchain_core/language_models/chat_models.py, 1.6 to 1.7
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, nullcontext
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,7 @@ from vllm_connect import (
     overlay,
     refuse_unknown,
     resolve_tool_choice,
-    verify_tool_choice,
+    translate_older,
 )
 from vllm_connect import ConfigurationError as CoreConfigurationError
 from vllm_connect import VllmError as CoreError
@@ -44,7 +43,6 @@ from langchain_vllm.clients import SETTINGS, Clients, abriefly, briefly
 from langchain_vllm.errors import ConfigurationError, model_errors
 from langchain_vllm.events import Events
 from langchain_vllm.messages import PROVIDER, ReasoningReplay, from_completion, to_wire, token_usage
-from langchain_vllm.promises import Check, accept
 from langchain_vllm.structured import FormParser, Method, Schema, form_of, parsed, response_format
 from langchain_vllm.tokens import TokenCounts, estimate, key_of
 from langchain_vllm.tools import Tool, to_wire_tools
@@ -61,7 +59,7 @@ DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.it
 """What a field of the request is when nobody set it."""
 
 SENT = frozenset(ChatRequest.model_fields) - {"messages"}
-CALL_ARGUMENTS = SENT | {*SETTINGS, "check_tool_choice", "reasoning_replay"}
+CALL_ARGUMENTS = SENT | {*SETTINGS, "reasoning_replay"}
 """What a call may set."""
 
 TRACING = frozenset({"ls_structured_output_format", "structured_output_format"})
@@ -181,8 +179,6 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
     reasoning_replay: ReasoningReplay = "tool_loop"
     """Which assistant messages are sent back with their reasoning: `tool_loop`, those since the last user message;
     `all`; or `none`."""
-    check_tool_choice: bool = True
-    """Raise a `ConstraintError` where `tool_choice` asked for a call and the server let the model answer otherwise."""
     context_window: int | None = Field(default=None, ge=1)
     """The model's context window in tokens, for `profile`; `refresh_profile` asks the server."""
 
@@ -360,7 +356,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         self, messages: Sequence[BaseMessage], stop: list[str] | None, given: Mapping[str, Any], *, stream: bool
     ) -> ChatRequest:
         """Build a call's request; whatever is wrong with the call is found here."""
-        call = {name: value for name, value in given.items() if name not in TRACING}
+        call = translate_older({name: value for name, value in given.items() if name not in TRACING})
         refuse_unknown(call, CALL_ARGUMENTS)
         replay = call.get("reasoning_replay", self.reasoning_replay)
         fields = overlay(self._set_fields(), {name: value for name, value in call.items() if name in SENT})
@@ -379,11 +375,6 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
             problem = configuration_error(error)
         raise problem
 
-    def _checked(self, request: ChatRequest, given: Mapping[str, Any]) -> Check:
-        """Choose what a finished answer is held against."""
-        wanted = given.get("check_tool_choice", self.check_tool_choice)
-        return partial(verify_tool_choice, request) if wanted else accept
-
     @override
     def _generate(
         self,
@@ -395,7 +386,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=False)
             with self._client_for(kwargs) as client:
-                return _result(client.complete_choices(request), self._checked(request, kwargs))
+                return _result(client.complete_choices(request))
 
     @override
     async def _agenerate(
@@ -408,7 +399,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=False)
             async with self._async_client_for(kwargs) as client:
-                return _result(await client.complete_choices(request), self._checked(request, kwargs))
+                return _result(await client.complete_choices(request))
 
     @override
     def _stream(
@@ -420,7 +411,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            chunks = Chunks(request.tools, self._checked(request, kwargs))
+            chunks = Chunks(request.tools)
             with self._client_for(kwargs) as client, closing(client.stream(request)) as stream:
                 for deltas in stream:
                     if chunk := chunks.feed(deltas):
@@ -439,7 +430,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            chunks = Chunks(request.tools, self._checked(request, kwargs))
+            chunks = Chunks(request.tools)
             async with self._async_client_for(kwargs) as client, aclosing(client.stream(request)) as stream:
                 async for deltas in stream:
                     if chunk := chunks.feed(deltas):
@@ -458,7 +449,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         """Stream events; LangChain calls this for `version="v3"`."""
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            events = Events(request.tools, self._checked(request, kwargs), run_manager.run_id if run_manager else None)
+            events = Events(request.tools, run_manager.run_id if run_manager else None)
             with self._client_for(kwargs) as client, closing(client.stream(request)) as stream:
                 for deltas in stream:
                     yield from events.feed(deltas)
@@ -474,7 +465,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         """Stream events; the asynchronous form of `_stream_chat_model_events`."""
         with model_errors():
             request = self._request(messages, stop, kwargs, stream=True)
-            events = Events(request.tools, self._checked(request, kwargs), run_manager.run_id if run_manager else None)
+            events = Events(request.tools, run_manager.run_id if run_manager else None)
             async with self._async_client_for(kwargs) as client, aclosing(client.stream(request)) as stream:
                 async for deltas in stream:
                     for event in events.feed(deltas):
@@ -591,11 +582,11 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
             tool = to_wire_tools([shown], strict=strict)
             name = tool[0]["function"]["name"]
             model = self.bind_tools(
-                tool, tool_choice=name, **{"parallel_tool_calls": False, "check_tool_choice": False, **traced, **kwargs}
+                tool, tool_choice=name, **{"parallel_tool_calls": False, "check_constraints": False, **traced, **kwargs}
             )
             return parsed(model, FormParser(form=form, tool=name), include_raw=include_raw)
         wanted = {"type": "json_object"} if method == "json_mode" else response_format(schema, strict=strict)
-        model = self.bind(response_format=wanted, **traced, **kwargs)
+        model = self.bind(**{"response_format": wanted, "check_constraints": False, **traced, **kwargs})
         return parsed(model, FormParser(form=form), include_raw=include_raw)
 
     # Counting tokens
@@ -678,11 +669,10 @@ def _plain(value: Any) -> Any:
     return names[0] if names else value
 
 
-def _result(completions: Sequence[Completion], check: Check) -> ChatResult:
+def _result(completions: Sequence[Completion]) -> ChatResult:
     """Make the result of a call; the counts, which are those of the whole call, stand on its first answer."""
     generations: list[ChatGeneration] = []
     for completion in completions:
-        check(completion)
         message = from_completion(completion)
         if generations:
             message.usage_metadata = None

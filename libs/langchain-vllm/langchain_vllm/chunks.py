@@ -33,7 +33,6 @@ from vllm_connect import (
 from vllm_connect import ToolCall as CompleteCall
 
 from langchain_vllm.messages import PROVIDER, RENAMED, ending_metadata, usage_metadata
-from langchain_vllm.promises import Check, accept
 
 __all__ = ["AnswerChunk", "Chunks"]
 
@@ -137,12 +136,10 @@ class Chunks:
 
     Args:
         tools: The request's tools in OpenAI's shape.
-        check: Raises where the finished answer is not what was asked for.
     """
 
-    def __init__(self, tools: Sequence[dict[str, Any]] | None = None, check: Check = accept) -> None:
+    def __init__(self, tools: Sequence[dict[str, Any]] | None = None) -> None:
         self._tools = tools
-        self._check = check
         self._kept: list[Delta] = []
         self._opening: dict[str, Any] = {}
         self._told: set[str] = set()
@@ -198,7 +195,6 @@ class Chunks:
     def end(self) -> ChatGenerationChunk:
         """Give the last chunk."""
         answer = fold(self._kept, tools=self._tools)
-        self._check(answer)
         ending = ending_metadata(answer)
         message = AnswerChunk(
             content="",

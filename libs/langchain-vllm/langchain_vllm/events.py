@@ -15,7 +15,6 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from vllm_connect import Delta, Metadata, ReasoningDelta, TextDelta, ToolCallDelta, fold
 
 from langchain_vllm.messages import PROVIDER, from_completion
-from langchain_vllm.promises import Check, accept
 
 if TYPE_CHECKING:
     from langchain_protocol.protocol import MessagesData
@@ -31,15 +30,11 @@ class Events:
 
     Args:
         tools: The request's tools in OpenAI's shape.
-        check: Raises where the finished answer is not what was asked for.
         run_id: The run, whose message has an id made from it, as LangChain makes them.
     """
 
-    def __init__(
-        self, tools: Sequence[dict[str, Any]] | None = None, check: Check = accept, run_id: UUID | None = None
-    ) -> None:
+    def __init__(self, tools: Sequence[dict[str, Any]] | None = None, run_id: UUID | None = None) -> None:
         self._tools = tools
-        self._check = check
         self._id = f"{LC_ID_PREFIX}-{run_id}" if run_id else ""
         self._deltas: list[Delta] = []
         self._blocks: dict[str | int, int] = {}
@@ -86,7 +81,6 @@ class Events:
     def end(self) -> "list[MessagesData]":
         """Give the events of the end."""
         answer = fold(self._deltas, tools=self._tools)
-        self._check(answer)
         message = from_completion(answer)
         calls: dict[str | None, Any] = {call["id"]: call for call in (*message.tool_calls, *message.invalid_tool_calls)}
         ids = {d.index: d.id for d in self._deltas if isinstance(d, ToolCallDelta) and d.id is not None}

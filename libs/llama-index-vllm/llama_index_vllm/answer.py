@@ -9,7 +9,7 @@ Blocks are `[ThinkingBlock?, TextBlock?, ToolCallBlock*]`; a message of tool cal
 stand in `message.additional_kwargs["tool_calls"]` as well, where programs and tracers look for them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -44,6 +44,9 @@ from llama_index_vllm.construct import (
 from llama_index_vllm.partial import PartialObject
 from llama_index_vllm.raw import HEAD, Arrival, chunk_raw, response_raw
 
+TOLD = ("tool_calls_via", "dropped_tool_calls", "repaired_tool_calls", "thinking_exhausted", "advice", "asked_again")
+"""What the core says of an answer beside the answer."""
+
 __all__ = ["Answer", "Terms", "to_completion_response"]
 
 
@@ -53,37 +56,25 @@ class Terms:
     Args:
         tools: The request's tools in OpenAI's shape.
         names: What LlamaIndex calls a tool, by its name in the request, where the names differ.
-        single: Keep the first tool call only.
-        verify: Raises where an ended answer is not what was asked for.
     """
 
-    __slots__ = ("names", "single", "tools", "verify")
+    __slots__ = ("names", "tools")
 
     def __init__(
         self,
         tools: Sequence[Mapping[str, Any]] | None = None,
         names: Mapping[str, str] | None = None,
-        *,
-        single: bool = False,
-        verify: Callable[[Completion], None] | None = None,
     ) -> None:
         self.tools = tools
         self.names = names or {}
-        self.single = single
-        self.verify = verify
 
     def whole(self, completions: Sequence[Completion]) -> ChatResponse:
         """Build the response of a whole answer.
 
         Args:
             completions: The answer, and the others where `n` were asked for; those stand in `raw` alone.
-
-        Raises:
-            ConstraintError: The answer is not what was asked for.
         """
         answer = completions[0]
-        if self.verify is not None:
-            self.verify(answer)
         logprobs = None if answer.logprobs is None else to_logprobs(answer.logprobs)
         return chat_response(self.message(answer), response_raw(completions), None, logprobs, self.facts(answer))
 
@@ -110,8 +101,6 @@ class Terms:
             calls: Each call's id, name in the request, arguments, and arguments as the model wrote them.
             thinking_tokens: How many tokens the reasoning took.
         """
-        if self.single:
-            calls = calls[:1]
         blocks: list[Any] = []
         if thinking:
             blocks.append(thinking_block(thinking, thinking_tokens))
@@ -131,9 +120,8 @@ class Terms:
             facts["stop_reason"] = answer.stop_reason
         if answer.usage is not None:
             facts.update(token_counts(answer.usage))
-        if via := answer.metadata.get("tool_calls_via"):
-            facts["tool_calls_via"] = via
-        invalid = answer.invalid_tool_calls[: int(not answer.tool_calls)] if self.single else answer.invalid_tool_calls
+        facts.update((name, answer.metadata[name]) for name in TOLD if name in answer.metadata)
+        invalid = answer.invalid_tool_calls
         if invalid:
             facts["invalid_tool_calls"] = [_described(call) for call in invalid]
         return facts
@@ -218,15 +206,6 @@ class Answer:
         raw = chunk_raw(arrived, self._head, self._finish, self._usage)
         logprobs = None if arrived.tokens is None else to_logprobs(arrived.tokens)
         return chat_response(message, raw, arrived.text, logprobs, facts)
-
-    def verify(self) -> None:
-        """Hold the ended answer against what was asked for.
-
-        Raises:
-            ConstraintError: It is not that.
-        """
-        if self._terms.verify is not None:
-            self._terms.verify(self.completion())
 
     def completion(self) -> Completion:
         """Fold all that has come, with the verdict on every tool call."""

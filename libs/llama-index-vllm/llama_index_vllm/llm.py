@@ -11,7 +11,6 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ from vllm_connect import (
     find_format,
     overlay,
     refuse_unknown,
-    verify_tool_choice,
+    translate_older,
 )
 
 from llama_index_vllm.answer import Answer, Terms, to_completion_response
@@ -55,7 +54,7 @@ from llama_index_vllm.tools import tool_spec
 
 __all__ = ["VllmLLM"]
 
-OWN_CALL_ARGUMENTS = frozenset({"check_tool_choice", "reasoning_replay", "wire_names"})
+OWN_CALL_ARGUMENTS = frozenset({"reasoning_replay", "wire_names"})
 CALL_ARGUMENTS = frozenset(ChatRequest.model_fields) - {"messages", "stream"} | OWN_CALL_ARGUMENTS | ALIASES.keys()
 """What a call takes beside its messages."""
 
@@ -102,8 +101,6 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
     """What `metadata` says: False keeps agents and programs from giving the model tools."""
     reasoning_replay: Replay = "tool_loop"
     """Whose reasoning is sent back: `tool_loop` of the messages since the last user message, `all`, `none`."""
-    check_tool_choice: bool = True
-    """Raise a `ConstraintError` where `tool_choice` asked for a call and the answer has none."""
     developer_as_system: bool = True
     """Send developer messages as system messages; few chat templates know the developer."""
 
@@ -301,7 +298,6 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
             for deltas in stream:
                 if (chunk := answer.take(deltas)) is not None:
                     yield chunk
-        answer.verify()
 
     async def _astream(self, pair: Pair, request: ChatRequest, terms: Terms) -> AsyncGenerator[ChatResponse, None]:
         await self._find_window(pair)
@@ -310,7 +306,6 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
             async for deltas in stream:
                 if (chunk := answer.take(deltas)) is not None:
                     yield chunk
-        answer.verify()
 
     def _stream_completion(self, *call: Any) -> Generator[CompletionResponse, None, None]:
         with closing(self._stream(*call)) as chunks:
@@ -328,11 +323,11 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, stream: bool = False
     ) -> tuple[Pair, ChatRequest, Terms]:
         """Prepare a call: the clients, what to ask, and what to read the answer by."""
+        kwargs = translate_older(dict(kwargs))
         refuse_unknown(kwargs, CALL_ARGUMENTS)
         given = from_elsewhere(kwargs, stacklevel=6)
         wire_names = given.pop("wire_names", None) or {}
         replay = given.pop("reasoning_replay", self.reasoning_replay)
-        checked = given.pop("check_tool_choice", self.check_tool_choice)
         tools = [tool_spec(tool) for tool in given.pop("tools", None) or ()] or None
         own = {name: value for name, unset in UNSET.items() if (value := getattr(self, name)) != unset}
         fields = overlay(own, given)
@@ -349,13 +344,7 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
         if stream and (request.n or 1) > 1:
             raise ConfigurationError("a stream of LlamaIndex has one answer: call chat or achat for n of them")
         names = {wire: name for name, wire in wire_names.items()}
-        terms = Terms(
-            tools,
-            names,
-            single=request.parallel_tool_calls is False,
-            verify=partial(verify_tool_choice, request) if checked else None,
-        )
-        return self._clients.of(self), request, terms
+        return self._clients.of(self), request, Terms(tools, names)
 
     def _prompted(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:

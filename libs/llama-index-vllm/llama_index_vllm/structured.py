@@ -164,9 +164,10 @@ class StructuredPrediction(ToolCalling):
         kwargs = {name: value for name, value in (llm_kwargs or {}).items() if name not in OF_THE_PROGRAM}
         messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
         kwargs["structured_outputs"] = None  # the model's own constraint would be a second one
+        kwargs.setdefault("check_constraints", False)  # what comes is validated here
         if mode in BY_SCHEMA:
             return {**kwargs, "messages": messages, "response_format": json_schema_format(output_cls)}
-        kwargs.update(response_format=None, check_tool_choice=False)  # what comes is validated here
+        kwargs["response_format"] = None
         tool = get_function_tool(output_cls)
         return self._prepare_chat_with_tools([tool], chat_history=messages, tool_required=True, **kwargs)
 

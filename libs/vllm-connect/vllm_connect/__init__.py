@@ -4,7 +4,7 @@ from vllm_connect.calls import Calls
 from vllm_connect.client import AsyncVllmClient, VllmClient
 from vllm_connect.completion import Completion, InvalidToolCall, ToolCall, fold, fold_choices
 from vllm_connect.config import Timeouts, VllmConfig
-from vllm_connect.constraints import StructuredOutputs
+from vllm_connect.constraints import StructuredOutputs, translate_older
 from vllm_connect.deltas import (
     Delta,
     Finish,
@@ -41,8 +41,8 @@ from vllm_connect.mistakes import configuration_error, refuse_unknown
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser, parse_output
 from vllm_connect.parsing.reasoning import reasoning_names
-from vllm_connect.promises import verify_tool_choice
 from vllm_connect.request import ChatRequest, RequestFields, merge, overlay, resolve_tool_choice
+from vllm_connect.schema_rules import Finding, lint_schema
 from vllm_connect.server import ModelCard, ServerInfo
 from vllm_connect.variables import environment
 from vllm_connect.wire.sse import SSEDecoder
@@ -61,6 +61,7 @@ __all__ = [
     "ConstraintError",
     "ContextOverflowError",
     "Delta",
+    "Finding",
     "Finish",
     "Format",
     "InvalidToolCall",
@@ -100,11 +101,12 @@ __all__ = [
     "fold",
     "fold_choices",
     "format_names",
+    "lint_schema",
     "merge",
     "overlay",
     "parse_output",
     "reasoning_names",
     "refuse_unknown",
     "resolve_tool_choice",
-    "verify_tool_choice",
+    "translate_older",
 ]

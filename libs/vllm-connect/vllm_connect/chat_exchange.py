@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from vllm_connect.client_parsing import ParsingFilter
+from vllm_connect.completion import fold_choices
 from vllm_connect.deltas import Delta, Metadata, ReasoningDelta, UsageReport
 from vllm_connect.errands import Errand, json_post, member, refuse
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
 from vllm_connect.exchange import OK, Exchange, Terms
+from vllm_connect.promises import promises_anything, verify_answer
 from vllm_connect.raw_text import TokenIdsFilter, completions_body, tokenize_body
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.server import read_models
@@ -95,7 +97,10 @@ class ChatExchange(Exchange):
         """Take the end of the body; give the deltas held back."""
         if self._errands:
             super().end()
-            return self._errands[0].take(b"".join(self._pieces)) if self._status == OK else []
+            deltas = self._errands[0].take(b"".join(self._pieces)) if self._status == OK else []
+            if self._stream is not None:
+                self._stream.deltas.extend(deltas)
+            return deltas
         if self._stream is None:
             return super().end()
         deltas = self._stream.end()
@@ -124,7 +129,7 @@ class ChatExchange(Exchange):
         self._answered = True
         self._errands = [self._detokenize(held) for held in self._held(self._stream)]
         if not self._errands:
-            self._succeed()
+            self._conclude()
 
     def failed(self, error: VllmError, left: float) -> float:
         """Take what went wrong in a round; see `Exchange.failed`."""
@@ -159,7 +164,14 @@ class ChatExchange(Exchange):
         del self._errands[0]
         self._attempts = 0
         if self._answered and not self._errands:
-            self._succeed()
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """Hold the answer against what was asked; what is broken is an error."""
+        if self._stream is not None and promises_anything(self._request):
+            for answer in fold_choices(self._stream.deltas, tools=self._request.tools):
+                verify_answer(self._request, answer)
+        self._succeed()
 
     def _ask_models(self) -> Errand:
         """Ask what is really served under an alias; no answer is an answer."""

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_connect.deltas import Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
+from vllm_connect.first_call import FirstCall
 from vllm_connect.parsing.output import OutputParser
 from vllm_connect.parsing.repair import RepairFilter
+from vllm_connect.stream import DeltaFilter
 
 __all__ = ["ParsingFilter"]
 
@@ -38,6 +40,8 @@ class ParsingFilter:
         via: How a call that is found here came: `client:hermes`, `recovered:hermes`, `forced`.
         promote_reasoning: Take the reasoning for the answer where there is no other.
         repair: Repair arguments that mean one thing and are not JSON.
+        single: Keep the first call only, as a server does for `parallel_tool_calls=False`; the others are told of in the
+            metadata, `{"dropped_tool_calls": [{"name": "f", "arguments": "{}"}]}`.
         hold_silent: Hold the end of an answer without a call and without text back in `silent`.
 
     Attributes:
@@ -53,13 +57,18 @@ class ParsingFilter:
         promote_reasoning: bool = False,
         hold_silent: bool = False,
         repair: bool = False,
+        single: bool = False,
     ) -> None:
         self._choice = choice
         self._new_parser = new_parser
         self._via = via
         self._promote = promote_reasoning
         self._hold_silent = hold_silent
-        self._repair = RepairFilter(choice) if repair else None
+        self._after: list[DeltaFilter] = []
+        if single:
+            self._after.append(FirstCall(choice))
+        if repair:
+            self._after.append(RepairFilter(choice))
         self._parser: OutputParser | None = None
         self._server_calls = 0
         self._reasoned = False
@@ -70,9 +79,10 @@ class ParsingFilter:
 
     def push(self, delta: Delta) -> list[Delta]:
         """Take one delta of the choice and give what can be said of it now."""
-        if self._repair is None:
-            return self._push(delta)
-        return [told for said in self._push(delta) for told in self._repair.push(said)]
+        deltas = self._push(delta)
+        for after in self._after:
+            deltas = [told for said in deltas for told in after.push(said)]
+        return deltas
 
     def _push(self, delta: Delta) -> list[Delta]:
         kind = type(delta)
@@ -89,8 +99,10 @@ class ParsingFilter:
 
     def close(self) -> list[Delta]:
         """Give what was held back."""
-        held = self._close()
-        return held if self._repair is None else [*held, *self._repair.close()]
+        deltas = self._close()
+        for after in self._after:
+            deltas = [told for said in deltas for told in after.push(said)] + after.close()
+        return deltas
 
     def _close(self) -> list[Delta]:
         return self._told(self._parser.finish()) if self._parser is not None else []

@@ -6,11 +6,16 @@ older names are ignored without an error. A JSON schema alone goes as `response_
 knows. Source: protocol.py of vLLM 0.8.5 to 0.33.0.
 """
 
+import difflib
+import warnings
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["StructuredOutputs", "constraint_body"]
+from vllm_connect.errors import ConfigurationError
+from vllm_connect.schema_rules import rewrite_schema
+
+__all__ = ["OLDER_NAMES", "StructuredOutputs", "constraint_body", "translate_older"]
 
 KINDS = ("json_schema", "regex", "choice", "grammar", "structural_tag", "json_object")
 
@@ -73,12 +78,71 @@ def constraint_body(
     Returns:
         The fields of the body.
     """
-    body: dict[str, Any] = {} if response_format is None else {"response_format": response_format}
+    body: dict[str, Any] = {} if response_format is None else {"response_format": _rewritten(response_format)}
     if structured is None:
         return body
     fields = structured.model_dump(exclude_none=True, by_alias=True)
+    if isinstance(fields.get("json"), dict):
+        fields["json"] = rewrite_schema(fields["json"])
     if version is None or version >= (0, 11, 0):
         return {**body, "structured_outputs": fields}
     if fields.pop("json_object", None):
         body["response_format"] = {"type": "json_object"}
     return {**body, **{OLDER[name]: value for name, value in fields.items() if name in OLDER}}
+
+
+def _rewritten(response_format: dict[str, Any]) -> dict[str, Any]:
+    named = response_format.get("json_schema")
+    if not isinstance(named, dict) or not isinstance(named.get("schema"), dict):
+        return response_format
+    return {**response_format, "json_schema": {**named, "schema": rewrite_schema(named["schema"])}}
+
+
+OLDER_NAMES = {
+    "guided_json": "json",
+    "guided_regex": "regex",
+    "guided_choice": "choice",
+    "guided_grammar": "grammar",
+    "guided_json_object": "json_object",
+    "guided_whitespace_pattern": "whitespace_pattern",
+    "guided_decoding_backend": None,
+}
+"""Names before vLLM 0.12, which later servers ignore, and what each is now; the backend is the server's choice now."""
+
+
+def translate_older(fields: dict[str, Any]) -> dict[str, Any]:
+    """Put constraints with names of older servers into `structured_outputs`.
+
+    Args:
+        fields: The fields of a request, `extra_body` among them; they are not changed.
+
+    Returns:
+        The fields in today's names.
+
+    Raises:
+        ConfigurationError: A name looks like one of them and is none.
+    """
+    extra = fields.get("extra_body")
+    places = [fields, extra] if isinstance(extra, dict) else [fields]
+    found = {name: place[name] for place in places for name in place if name.startswith("guided_")}
+    if not found:
+        return fields
+    for name in found:
+        if name not in OLDER_NAMES:
+            near = difflib.get_close_matches(name, OLDER_NAMES, n=1, cutoff=0.0)[0]
+            raise ConfigurationError(
+                f"{name} constrains nothing on any server; did you mean structured_outputs={{{OLDER_NAMES[near]!r}: ...}}?"
+            )
+    now = {OLDER_NAMES[name]: value for name, value in found.items() if OLDER_NAMES[name] and value is not None}
+    warnings.warn(
+        f"{', '.join(sorted(found))}: servers since vLLM 0.12 ignore this; it is sent as structured_outputs={{...}}, "
+        "write that instead",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    out = {name: value for name, value in fields.items() if name not in found}
+    if isinstance(extra, dict):
+        out["extra_body"] = {name: value for name, value in extra.items() if name not in found} or None
+    if now:
+        out["structured_outputs"] = now
+    return out

@@ -1,36 +1,207 @@
-"""What a tool choice promises: `required` a call, a tool's name a call of that tool.
+"""What a request promises about its answer, and whether the answer keeps it.
 
-Some servers and models do not keep it, and the answer is prose, which an agent takes for the end. An answer that was
-cut, or one whose call is broken, tells by itself what is wrong with it.
+A server may ignore a constraint and say nothing: `guided_json` since vLLM 0.12, a schema beside tools, a required call
+without a grammar. So each is held against the answer when it has come, and what
+was broken is an error that keeps the answer. A grammar and a structural tag cannot be checked here.
 """
 
-from vllm_connect.completion import Completion
-from vllm_connect.errors import ConstraintError
-from vllm_connect.request import ChatRequest, resolve_tool_choice
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
-__all__ = ["verify_tool_choice"]
+from vllm_connect.completion import Completion, ToolCall
+from vllm_connect.errors import ConfigurationError, ConstraintError
+from vllm_connect.request import ChatRequest, resolve_tool_choice
+from vllm_connect.schema_rules import lint_schema
+
+__all__ = ["promises_anything", "verify_answer"]
 
 WHOLE = frozenset({"stop", "tool_calls"})
+LONGEST_MATCHED = 10_000
+"""Characters of an answer up to which a regular expression is tried on it."""
 
 
-def verify_tool_choice(request: ChatRequest, answer: Completion) -> None:
-    """Hold an ended answer against its request's tool choice.
+def promises_anything(request: ChatRequest) -> bool:
+    """Tell whether there is anything to hold an answer against."""
+    return request.check_constraints and (
+        request.structured_outputs is not None
+        or request.response_format is not None
+        or bool(request.tools and (request.tool_choice or _strict(request)))
+    )
+
+
+def verify_answer(request: ChatRequest, answer: Completion) -> None:
+    """Hold an ended answer against what its request promises.
 
     Args:
         request: What was asked.
         answer: What came.
 
     Raises:
-        ConstraintError: The call asked for is missing; `partial` is the answer.
+        ConstraintError: A promise is broken; `partial` is the answer, and `code` is `truncated` where it was cut.
     """
     choice = resolve_tool_choice(request.tool_choice, request.tools)
-    if choice in (None, "auto", "none") or answer.invalid_tool_calls or answer.finish_reason not in WHOLE:
+    _verify_calls(request, answer, choice)
+    if answer.tool_calls or answer.invalid_tool_calls:
+        return
+    if request.structured_outputs is not None:
+        _verify_structured(request.structured_outputs.model_dump(by_alias=True, exclude_none=True), answer)
+    if request.response_format is not None:
+        _verify_format(request.response_format, answer)
+
+
+def _verify_calls(request: ChatRequest, answer: Completion, choice: str | dict[str, Any] | None) -> None:
+    schemas = {tool["function"]["name"]: tool["function"] for tool in request.tools or ()}
+    forced = choice not in (None, "auto", "none")
+    for call in answer.tool_calls:
+        function = schemas.get(call.name) or {}
+        if forced or function.get("strict"):
+            _verify_arguments(call, function, answer, "a forced call" if forced else "strict")
+    if not forced:
         return
     name = choice["function"]["name"] if isinstance(choice, dict) else None
-    if not any(name in (None, call.name) for call in answer.tool_calls):
-        wanted = f"a call of {name!r}" if name else "a tool call"
-        raise ConstraintError(
-            f"the server did not enforce tool_choice: {wanted} was asked for and the answer has none; "
-            "look at `partial`, name the model's format in tool_parser, or set check_tool_choice=False",
-            partial=answer,
-        )
+    if any(name in (None, call.name) for call in answer.tool_calls):
+        return
+    wanted = f"a call of {name!r}" if name else "a tool call"
+    if answer.finish_reason not in WHOLE:
+        _truncated(f"tool_choice asked for {wanted}", answer)
+    broken = next((call.error for call in answer.invalid_tool_calls if name in (None, call.name)), None)
+    found = f"the one there is must not be run ({broken})" if broken else "the answer has none"
+    _broken(
+        f"tool_choice: {wanted} was asked for and {found}",
+        "name the model's format in tool_parser, set strict on the tool",
+        answer,
+    )
+
+
+def _verify_arguments(call: ToolCall, function: Mapping[str, Any], answer: Completion, why: str) -> None:
+    problem = _misfit(call.parsed(), function.get("parameters") or {})
+    if problem:
+        _broken(f"the schema of the tool {call.name!r} ({why}): {problem}", "set strict on the tool", answer)
+
+
+def _verify_structured(wanted: Mapping[str, Any], answer: Completion) -> None:
+    text = answer.text.strip()
+    if "json" in wanted:
+        schema = wanted["json"]
+        _verify_json(answer, json.loads(schema) if isinstance(schema, str) else schema)
+    elif wanted.get("json_object"):
+        _verify_json(answer, {"type": "object"})
+    elif "choice" in wanted:
+        if text not in [choice.strip() for choice in wanted["choice"]]:
+            _not_kept("structured_outputs.choice", "the answer is none of the choices", answer)
+    elif (
+        "regex" in wanted
+        and len(text) <= LONGEST_MATCHED
+        and _is_tame(wanted["regex"])
+        and not _matches(wanted["regex"], answer.text)
+    ):
+        _not_kept("structured_outputs.regex", "the answer does not match", answer)
+
+
+def _verify_format(wanted: Mapping[str, Any], answer: Completion) -> None:
+    if wanted.get("type") == "json_object":
+        _verify_json(answer, {"type": "object"})
+    elif wanted.get("type") == "json_schema":
+        _verify_json(answer, (wanted.get("json_schema") or {}).get("schema") or {})
+
+
+def _verify_json(answer: Completion, schema: Mapping[str, Any]) -> None:
+    try:
+        value = json.loads(answer.text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        what = "it is empty" if not answer.text.strip() else f"it is not JSON ({error})"
+        _not_kept("the schema", what, answer)
+    problem = _misfit(value, schema)
+    if problem:
+        ignored = ", ".join(finding.path for finding in lint_schema(schema))
+        held = f"; no grammar holds {ignored}: ask for it in the prompt, and ask again" if ignored else ""
+        _not_kept("the schema", f"{problem}{held}", answer)
+
+
+def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
+    """Say where a value does not fit a schema, without showing the value."""
+    if not schema:
+        return None
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - slow to import, and few need it
+    from jsonschema.validators import validator_for  # noqa: PLC0415
+
+    validator = validator_for(schema, default=Draft202012Validator)
+    try:
+        validator.check_schema(dict(schema))
+    except SchemaError as error:
+        raise ConfigurationError(f"the schema is none: {error.message} at {error.json_path}") from None
+    problem = next(iter(validator(schema).iter_errors(value)), None)
+    return None if problem is None else f"{problem.json_path} breaks {problem.validator}"
+
+
+def _not_kept(what: str, problem: str, answer: Completion) -> NoReturn:
+    if answer.finish_reason not in WHOLE:
+        _truncated(what, answer)
+    if not answer.text.strip() and answer.reasoning:
+        problem = f"{problem}, all of it is reasoning: is the server's --reasoning-parser the model's"
+    _broken(f"{what}: {problem}", "use a server that knows structured_outputs (vLLM 0.11 and later)", answer)
+
+
+def _truncated(what: str, answer: Completion) -> NoReturn:
+    thought = " after thinking used up the tokens" if answer.reasoning and not answer.text.strip() else ""
+    raise ConstraintError(
+        f"the answer was cut{thought} (finish reason {answer.finish_reason}) before it could keep {what}: "
+        "raise max_tokens, or let the model think less; what came is in .partial",
+        partial=answer,
+        code="truncated",
+    )
+
+
+def _broken(what: str, advice: str, answer: Completion) -> NoReturn:
+    raise ConstraintError(
+        f"the server did not enforce {what}; look at `partial`, {advice}, or set check_constraints=False",
+        partial=answer,
+    )
+
+
+def _strict(request: ChatRequest) -> bool:
+    return any((tool.get("function") or {}).get("strict") for tool in request.tools or ())
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        compiled = re.compile(pattern)
+    except re.error:
+        return True  # a dialect of the server's that is not Python's
+    return compiled.fullmatch(text) is not None or compiled.fullmatch(text.strip()) is not None
+
+
+def _is_tame(pattern: str) -> bool:
+    """Tell whether a pattern repeats no group that itself repeats or chooses, which may take exponential time."""
+    stack: list[bool] = [False]
+    closed = False
+    escaped = in_class = False
+    for char in pattern:
+        repeats = char in "*+{"
+        if escaped or in_class:
+            in_class = in_class and (escaped or char != "]")
+            escaped = not escaped and char == "\\"
+            closed = False
+            continue
+        if repeats and closed:
+            return False
+        closed = False
+        if char == "\\":
+            escaped = True
+        elif char == "[":
+            in_class = True
+        elif char == "(":
+            stack.append(False)
+        elif char == ")" and len(stack) > 1:
+            wild = stack.pop()
+            stack[-1] = stack[-1] or wild
+            closed = wild
+        elif repeats or char == "|":
+            stack[-1] = True
+    return True
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

@@ -9,9 +9,9 @@ Source: ChatCompletionRequest (openai/chat_completion/protocol.py, vLLM 0.32.0) 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vllm_connect.constraints import StructuredOutputs, constraint_body
+from vllm_connect.constraints import StructuredOutputs, constraint_body, translate_older
 from vllm_connect.errors import ConfigurationError
 
 __all__ = ["ChatRequest", "RequestFields", "Version", "merge", "overlay", "resolve_tool_choice"]
@@ -31,6 +31,11 @@ class RequestFields(BaseModel):
     """
 
     model_config = ConfigDict(protected_namespaces=(), hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_older_names(cls, fields: Any) -> Any:
+        return translate_older(fields) if isinstance(fields, dict) else fields
 
     model: str | None = None
     """Name of the served model or LoRA adapter; None is the server's first model."""
@@ -101,6 +106,10 @@ class RequestFields(BaseModel):
     """`json_object`, `json_schema` or `structural_tag`, in OpenAI's shape."""
     structured_outputs: StructuredOutputs | None = None
     """vLLM's own constraint: exactly one of `json`, `regex`, `choice`, `grammar`, `structural_tag`."""
+
+    check_constraints: bool = True
+    """Raise a `ConstraintError` where an ended answer breaks what was asked of it: a schema, a choice, a regular
+    expression, a required or named tool, one call at most; never sent."""
 
     tool_parser: Any = "auto"
     """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
@@ -191,6 +200,7 @@ DEEP = frozenset(
 UNSENT = frozenset(
     {
         "calls_in_reasoning",
+        "check_constraints",
         "extra_body",
         "reasoning",
         "reasoning_as_answer",

@@ -113,7 +113,7 @@ def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | N
     family = knowledge.family(request.model)
     choice = resolve_tool_choice(request.tool_choice, request.tools)
     if request.tool_parser == "server" or not request.tools or choice == "none":
-        looks = request.reasoning_parser is not None or request.reasoning_as_answer or request.repair
+        looks = request.reasoning_parser is not None or request.reasoning_as_answer or _settles_calls(request)
         return Plan(request.body(version), _filters(request, None, family, "server") if looks else None)
     if request.tool_parser != "auto":
         return _parsed_here(request, _format(request.tool_parser), knowledge, family, version)
@@ -159,6 +159,10 @@ def _parsed_here(
         body["return_token_ids"] = True
         new_filter = _past_the_parser(request, new_filter)
     return Plan(body, new_filter, native=native, text_source=source)
+
+
+def _settles_calls(request: ChatRequest) -> bool:
+    return request.repair or (bool(request.tools) and request.parallel_tool_calls is False)
 
 
 def _text_source(request: ChatRequest, knowledge: Knowledge) -> str:
@@ -209,6 +213,7 @@ def _filters(
             via,
             promote_reasoning=request.reasoning_as_answer,
             repair=request.repair,
+            single=bool(request.tools) and request.parallel_tool_calls is False,
             hold_silent=format_ is not None and request.text_source == "auto",
         )
 

@@ -334,3 +334,12 @@ def test_repair_is_done_when_asked_for_whoever_parsed(fields: dict[str, Any]) ->
     assert called(answer) == [("f", {"x": 1})]
     assert answer.metadata["repaired_tool_calls"] == [answer.tool_calls[0].id]
     assert "repair" not in asked[0][1]
+
+
+@pytest.mark.parametrize("parser", ["hermes", "server"])
+def test_one_call_where_one_was_asked_for_whoever_parsed(parser: str) -> None:
+    calls = [{"id": i, "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}} for i in "ab"]
+    told = said("", tool_calls=calls) if parser == "server" else said(CALL + CALL)
+    answer, _ = run(start(tool_parser=parser, parallel_tool_calls=False, reasoning_parser=None), told)
+    assert called(answer) == [("f", {"x": 1})]
+    assert answer.metadata["dropped_tool_calls"] == [{"name": "f", "arguments": '{"x": 1}'}]

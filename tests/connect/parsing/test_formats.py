@@ -170,7 +170,8 @@ def test_ids_follow_the_family() -> None:
 
 
 ATEM = '<atem:function_calls><atem:invoke name="{name}"><atem:parameter name="x">1</atem:parameter></atem:invoke></atem:function_calls>'
-BARE_TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
+X: dict[str, object] = {"properties": {"x": {"type": "integer"}}}
+BARE_TOOLS: list[dict[str, object]] = [{"type": "function", "function": {"name": "f", "parameters": X}}]
 
 
 @pytest.mark.parametrize("cut", [None, 1])
@@ -193,7 +194,8 @@ def test_a_doubled_name_is_collapsed_only_if_that_is_a_tool() -> None:
     def name(called: str, tools: list[dict[str, object]] | None) -> str:
         return parse_output(ATEM.format(name=called), "muse_glimmer", None, tools).tool_calls[0].name
 
-    both = [*BARE_TOOLS, {"type": "function", "function": {"name": "f.f"}}]
+    doubled: dict[str, object] = {"type": "function", "function": {"name": "f.f"}}
+    both = [*BARE_TOOLS, doubled]
     assert name("f.f", BARE_TOOLS) == "f"
     assert name("f.f", both) == "f.f"
     assert name("g.f", BARE_TOOLS) == "g.f"

@@ -32,6 +32,7 @@ from vllm_connect import (
 )
 from vllm_connect import ToolCall as CompleteCall
 
+from langchain_vllm.construct import generation_chunk, message_chunk
 from langchain_vllm.messages import PROVIDER, RENAMED, ending_metadata, usage_metadata
 
 __all__ = ["AnswerChunk", "Chunks"]
@@ -169,13 +170,14 @@ class Chunks:
         if not (text or reasoning or calls or beside):
             return None
         opening, self._opening = self._opening, {}
-        message = AnswerChunk(
-            content=text,
-            additional_kwargs={"reasoning_content": reasoning} if reasoning else {},
-            response_metadata={"model_provider": PROVIDER, **opening, **beside},
-            tool_call_chunks=list(calls.values()),
+        message = message_chunk(
+            AnswerChunk,
+            text,
+            {"reasoning_content": reasoning} if reasoning else {},
+            {"model_provider": PROVIDER, **opening, **beside},
+            list(calls.values()),
         )
-        return ChatGenerationChunk(message=message, generation_info=beside or None)
+        return generation_chunk(message, beside or None)
 
     def _learn(self, values: dict[str, Any], beside: dict[str, Any]) -> None:
         later = {}

@@ -80,21 +80,16 @@ async def test_structured_answers_by_a_tool(run: Callable[[Any], Any]) -> None:
     assert {tool["function"]["name"] for tool in script.asked[0]["tools"]} == {"add", "Sum"}
 
 
-async def test_structured_answers_by_a_tool_unless_told_otherwise() -> None:
-    script = Scripted([Answer(calls=[("Sum", '{"value": 3}')], finish="tool_calls")])
-    state = await astreamed(create_agent(script.model(), [add], response_format=Sum))
-    assert state["structured_response"] == Sum(value=3)
-    assert "response_format" not in script.asked[0]
-
-
+@pytest.mark.parametrize("form", [Sum, ProviderStrategy(Sum)])
 @pytest.mark.parametrize("tools", [[], [add]])
-async def test_structured_answers_by_the_server(tools: list[Any]) -> None:
+async def test_structured_answers_by_the_server(tools: list[Any], form: Any) -> None:
     answer = Answer('{"value": 3}', "easy")
-    script = Scripted([CALLS, answer] if tools else [answer])
-    state = await astreamed(create_agent(script.model(), tools, response_format=ProviderStrategy(Sum)))
+    script = Scripted([CALLS, Answer("Three."), answer] if tools else [answer])
+    state = await astreamed(create_agent(script.model(), tools, response_format=form))
     assert state["structured_response"] == Sum(value=3)
     assert script.asked[-1]["response_format"]["json_schema"]["name"] == "Sum"
-    assert ("tools" in script.asked[0]) is bool(tools)
+    assert ["response_format" in body for body in script.asked] == ([False, False, True] if tools else [True])
+    assert all(("tools" in body) is bool(tools) for body in script.asked)
 
 
 @pytest.mark.newest

@@ -153,7 +153,7 @@ def test_no_tools_are_not_sent() -> None:
 def test_what_is_bound_is_sent() -> None:
     script = Scripted([Answer('{"a": 1, "b": 2}')])
     bound = script.model().bind_tools([add], strict=True, parallel_tool_calls=False, top_k=3, response_format=Add)
-    bound.invoke("Hi")
+    bound.invoke("Hi", tool_parser="server")
     (body,) = script.asked
     assert body["tools"][0]["function"]["strict"] is True
     assert (body["parallel_tool_calls"], body["top_k"]) == (False, 3)

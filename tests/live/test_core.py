@@ -209,3 +209,32 @@ def test_a_schema_holds(flagged_server: str) -> None:
     answer = complete(flagged_server, request)
     assert answer.finish_reason == "stop"
     assert set(json.loads(answer.text)) == {"name", "city"}
+
+
+FORM = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "verdict",
+        "schema": {
+            "type": "object",
+            "properties": {"verdict": {"enum": ["yes", "no"]}},
+            "required": ["verdict"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@WAYS
+@pytest.mark.parametrize("server", ["flagged_server", "plain_server", "wrong_server", "eating_server"])
+def test_tools_and_a_schema_in_one_request(
+    request: pytest.FixtureRequest, ask: Callable[[str, ChatRequest], Completion], server: str
+) -> None:
+    url = request.getfixturevalue(server)
+    called = ask(url, TWO_CITIES.model_copy(update={"response_format": FORM}))
+    assert [call.parsed() for call in called.tool_calls] == [{"city": "Paris"}, {"city": "Rome"}]
+    assert "first_answer" not in called.metadata
+    changes = {"response_format": FORM, "tools": TWO_CITIES.tools, "max_tokens": 300}
+    said = ask(url, HELLO.model_copy(update=changes))
+    assert json.loads(said.text)["verdict"] in ("yes", "no")
+    assert said.metadata["first_answer"].strip() == "Hello! How can I help you today?"

@@ -252,7 +252,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
             tool_calling=True,
             tool_choice=True,
             tool_call_streaming=True,
-            structured_output=False,  # beside tools a schema suppresses the calls, so agents take the way of a tool
+            structured_output=True,  # beside tools too: the core asks in two phases
             text_inputs=True,
             text_outputs=True,
         )

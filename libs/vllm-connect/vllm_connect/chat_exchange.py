@@ -10,7 +10,7 @@ import msgspec
 
 from vllm_connect.client_parsing import ParsingFilter
 from vllm_connect.completion import fold_choices
-from vllm_connect.deltas import Delta, Metadata, ReasoningDelta, UsageReport
+from vllm_connect.deltas import Delta, Metadata, ReasoningDelta, Usage, UsageReport
 from vllm_connect.errands import Errand, json_post, member, refuse
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
 from vllm_connect.exchange import OK, Exchange, Terms
@@ -20,6 +20,7 @@ from vllm_connect.request import ChatRequest, Version
 from vllm_connect.server import read_models
 from vllm_connect.strategy import Knowledge, plan_answer
 from vllm_connect.stream import EVENT_STREAM, ChatStream, DeltaFilter
+from vllm_connect.two_phases import TwoPhases
 from vllm_connect.wire.http import HttpRequest
 
 __all__ = ["ChatExchange"]
@@ -52,7 +53,9 @@ class ChatExchange(Exchange):
         new_id: Callable[[str, int], str],
         version: Version | None = None,
     ) -> None:
-        self._request = request
+        self._phases = TwoPhases(request) if TwoPhases.needed(request) else None
+        self._request = request if self._phases is None else self._phases.first
+        self._spent: Usage | None = None
         self._knowledge = knowledge
         self._new_id = new_id
         self._version = version
@@ -61,7 +64,7 @@ class ChatExchange(Exchange):
         self._again = False
         self._heard: dict[int, str] = {}
         self._answered = False
-        self._plan = plan_answer(request, knowledge, version)
+        self._plan = plan_answer(self._request, knowledge, version)
         super().__init__(self._encoded(), terms)
         self._prepare()
 
@@ -91,20 +94,24 @@ class ChatExchange(Exchange):
             return super().feed(data)
         deltas = self._stream.feed(data)
         self.done = self._stream.done
-        return deltas
+        return self._told(deltas)
 
     def end(self) -> list[Delta]:
         """Take the end of the body; give the deltas held back."""
         if self._errands:
             super().end()
             deltas = self._errands[0].take(b"".join(self._pieces)) if self._status == OK else []
-            if self._stream is not None:
-                self._stream.deltas.extend(deltas)
-            return deltas
+            if self._stream is None:
+                return deltas
+            self._stream.deltas.extend(deltas)
+            return self._told(deltas) + (self._decided(self._stream) if len(self._errands) == 1 else [])
         if self._stream is None:
             return super().end()
-        deltas = self._stream.end()
-        return deltas if self._stream.failure is not None else deltas + self._concluded(self._stream)
+        deltas = self._told(self._stream.end())
+        if self._stream.failure is not None:
+            return deltas + (self._phases.released() if self._phases is not None else [])
+        deltas += self._told(self._concluded(self._stream))
+        return deltas if self._again or self._held(self._stream) else deltas + self._decided(self._stream)
 
     def verify(self) -> None:
         """Conclude the round; see `Exchange.verify`."""
@@ -122,12 +129,9 @@ class ChatExchange(Exchange):
             return
         if self._stream.failure is not None:
             raise self._stream.failure
-        if self._again:
-            self._again = False
-            self._next_round()
-            return
         self._answered = True
-        self._errands = [self._detokenize(held) for held in self._held(self._stream)]
+        if not self._again:
+            self._errands = [self._detokenize(held) for held in self._held(self._stream)]
         if not self._errands:
             self._conclude()
 
@@ -166,8 +170,35 @@ class ChatExchange(Exchange):
         if self._answered and not self._errands:
             self._conclude()
 
+    def _told(self, deltas: list[Delta]) -> list[Delta]:
+        """Give what may be told now, the usage of earlier rounds counted in."""
+        if self._spent is not None:
+            deltas = [
+                UsageReport(_sum(self._spent, d.usage), d.choice) if isinstance(d, UsageReport) else d for d in deltas
+            ]
+        return deltas if self._phases is None else self._phases.hold(deltas)
+
+    def _decided(self, stream: ChatStream) -> list[Delta]:
+        """Say whether what came is the answer, or the first of two."""
+        if self._phases is None:
+            return []
+        phases, self._phases = self._phases, None
+        if phases.accepts(fold_choices(stream.deltas, tools=self._request.tools)):
+            return phases.released()
+        self._request = phases.second
+        self._once_more(stream)
+        return phases.set_aside()
+
+    def _once_more(self, stream: ChatStream) -> None:
+        self._again = True
+        self._spent = next((d.usage for d in reversed(stream.deltas) if isinstance(d, UsageReport)), None)
+
     def _conclude(self) -> None:
         """Hold the answer against what was asked; what is broken is an error."""
+        if self._again:
+            self._again = self._answered = False
+            self._next_round()
+            return
         if self._stream is not None and promises_anything(self._request):
             for answer in fold_choices(self._stream.deltas, tools=self._request.tools):
                 verify_answer(self._request, answer)
@@ -228,7 +259,7 @@ class ChatExchange(Exchange):
         ends = [delta for held in filters for delta in held.silent]
         if filters and all(held.silent for held in filters) and self._unsaid(stream.deltas) > UNSAID_TOKENS:
             self._knowledge.learn_eaten_calls(self._request.model)
-            self._again = True
+            self._once_more(stream)
             self._heard = {index: self._reasoning(stream.deltas, index) for index in stream.filters}
             return [Metadata({"asked_again": "the server's parser ate the first answer"})]
         stream.deltas.extend(ends)
@@ -259,3 +290,10 @@ class ChatExchange(Exchange):
             headers["accept"] = EVENT_STREAM
         body = msgspec.json.encode(self._plan.body)
         return HttpRequest("POST", CHAT_PATH, body, headers, streaming=self._request.stream)
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    def add(a: int | None, b: int | None) -> int | None:
+        return None if a is None and b is None else (a or 0) + (b or 0)
+
+    return Usage(*(add(getattr(one, name), getattr(other, name)) for name in Usage.__struct_fields__))  # type: ignore[arg-type] # only those that may be None are

@@ -9,6 +9,7 @@ from vllm_connect import (
     ChatRequest,
     Completion,
     ConfigurationError,
+    ConstraintError,
     ServerFailureError,
     VllmError,
     fold,
@@ -343,3 +344,77 @@ def test_one_call_where_one_was_asked_for_whoever_parsed(parser: str) -> None:
     answer, _ = run(start(tool_parser=parser, parallel_tool_calls=False, reasoning_parser=None), told)
     assert called(answer) == [("f", {"x": 1})]
     assert answer.metadata["dropped_tool_calls"] == [{"name": "f", "arguments": '{"x": 1}'}]
+
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+FORM: dict[str, Any] = {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}}
+
+
+def counted(answer: tuple[int, Any]) -> tuple[int, Any]:
+    status, body = answer
+    return status, {**body, "usage": {"prompt_tokens": 9, "completion_tokens": 4}}
+
+
+@pytest.mark.parametrize("text", ['{"n": 1}', CALL])
+def test_a_call_or_what_fits_the_schema_is_the_answer_at_once(text: str) -> None:
+    answer, asked = run(start(**FORM), said(text))
+    assert len(asked) == 1
+    assert "response_format" not in asked[0][1]
+    assert (answer.text, len(answer.tool_calls)) == (("", 1) if text == CALL else (text, 0))
+    assert "first_answer" not in answer.metadata
+
+
+def test_another_text_is_asked_for_again_in_the_form() -> None:
+    answer, asked = run(start(**FORM), counted(said("It is one.")), counted(said('{"n": 1}')))
+    assert answer.text == '{"n": 1}'
+    assert answer.metadata["first_answer"] == "It is one."
+    assert asked[1][1]["response_format"] == FORM["response_format"]
+    assert (asked[1][1]["tool_choice"], asked[1][1]["tools"]) == ("none", [TOOL])
+    assert asked[0][1]["messages"] == asked[1][1]["messages"]
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (18, 8)
+
+
+def test_two_phases_without_a_parser() -> None:
+    answer, asked = run(start(**FORM), NO_PARSER, MODELS, said("It is one."), said('{"n": 1}'))
+    assert answer.text == '{"n": 1}'
+    assert [body and "response_format" in body for _, body in asked] == [False, None, False, True]
+    answer, _ = run(start(**FORM), NO_PARSER, MODELS, said(CALL))
+    assert called(answer) == [("f", {"x": 1})]
+
+
+def test_two_phases_past_a_parser_that_eats() -> None:
+    first = (tokens([7, 2]), words("It is one."))
+    answer, asked = run(start(**FORM, text_source="token_ids"), *first, said('{"n": 1}'))
+    assert (answer.text, answer.metadata["first_answer"]) == ('{"n": 1}', "It is one.")
+    assert [path for path, _ in asked] == ["/v1/chat/completions", "/detokenize", "/v1/chat/completions"]
+
+
+def test_a_form_that_fails_twice_is_an_error() -> None:
+    exchange = start(**FORM)
+    for text in ("One.", "Two."):
+        exchange.request()
+        exchange.answered(200, {"content-type": "application/json"})
+        exchange.feed(json.dumps(said(text)[1]).encode())
+        exchange.end()
+        if text == "One.":
+            exchange.verify()
+    with pytest.raises(ConstraintError, match="not JSON") as caught:
+        exchange.verify()
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "Two."
+
+
+def test_a_first_answer_that_is_cut_keeps_its_text() -> None:
+    exchange = start(**FORM, stream=True)
+    exchange.request()
+    exchange.answered(200, {"content-type": "text/event-stream"})
+    deltas = exchange.feed(b'data: {"choices": [{"index": 0, "delta": {"content": "It is"}}]}\n\n')
+    assert deltas == []
+    deltas = exchange.end()
+    assert fold(deltas).text == "It is"
+
+
+def test_the_server_alone_gets_both_at_once() -> None:
+    _, asked = run(start(**FORM, tool_parser="server"), said('{"n": 1}'))
+    assert "response_format" in asked[0][1]

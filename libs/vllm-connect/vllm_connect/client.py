@@ -18,6 +18,7 @@ from vllm_connect.exchange import Exchange
 from vllm_connect.request import ChatRequest
 from vllm_connect.server import ServerInfo
 from vllm_connect.timers import Timers
+from vllm_connect.wire.cuts import apart, whole
 from vllm_connect.wire.http import AsyncTransport, Transport
 
 __all__ = ["AsyncVllmClient", "VllmClient"]
@@ -40,6 +41,7 @@ class VllmClient:
         self.config = config or VllmConfig()
         self.calls = calls or Calls(self.config)
         self._transport = Transport(self.config, http_client)
+        self._cut = whole if self.config.coalesce else apart
 
     def stream(self, request: ChatRequest) -> Generator[list[Delta], None, None]:
         """Ask for a stream.
@@ -135,9 +137,12 @@ class VllmClient:
                 with self._transport.open(exchange.request(), timers) as reply:
                     exchange.answered(reply.status, reply.headers)
                     for data in reply:
-                        if deltas := exchange.feed(data):
-                            timers.progress(time.monotonic())
-                            yield deltas
+                        for piece in self._cut(data):
+                            if deltas := exchange.feed(piece):
+                                timers.progress(time.monotonic())
+                                yield deltas
+                            if exchange.done:
+                                break
                         if exchange.done:
                             break
                     if deltas := exchange.end():
@@ -163,6 +168,7 @@ class AsyncVllmClient:
         self.config = config or VllmConfig()
         self.calls = calls or Calls(self.config)
         self._transport = AsyncTransport(self.config, http_client)
+        self._cut = whole if self.config.coalesce else apart
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[list[Delta], None]:
         """Ask for a stream; see `VllmClient.stream`."""
@@ -239,9 +245,12 @@ class AsyncVllmClient:
                 async with self._transport.open(exchange.request(), timers) as reply:
                     exchange.answered(reply.status, reply.headers)
                     async for data in reply:
-                        if deltas := exchange.feed(data):
-                            timers.progress(time.monotonic())
-                            yield deltas
+                        for piece in self._cut(data):
+                            if deltas := exchange.feed(piece):
+                                timers.progress(time.monotonic())
+                                yield deltas
+                            if exchange.done:
+                                break
                         if exchange.done:
                             break
                     if deltas := exchange.end():

@@ -187,6 +187,8 @@ class VllmConfig(BaseModel):
 
     streaming_allowed: bool = True
     """False refuses streams, for gateways that cannot pass them on."""
+    coalesce: bool = True
+    """Make one chunk of events that arrive together, which delays none; False makes a chunk of each event."""
 
     if not TYPE_CHECKING:  # for a type checker the fields are the signature
 

@@ -30,8 +30,8 @@ def flagged_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def plain_server() -> Iterator[str]:
-    """A server without parser flags; `VLLM_PLAIN_BASE_URL` names one that runs already."""
-    yield from _server("VLLM_PLAIN_BASE_URL", [])
+    """A server without parser flags, which takes a request's template; `VLLM_PLAIN_BASE_URL` names one that runs already."""
+    yield from _server("VLLM_PLAIN_BASE_URL", ["--trust-request-chat-template"])
 
 
 @pytest.fixture(scope="session")

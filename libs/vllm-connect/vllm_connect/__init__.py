@@ -5,6 +5,7 @@ from vllm_connect.client import AsyncVllmClient, VllmClient
 from vllm_connect.completion import Completion, InvalidToolCall, ToolCall, fold, fold_choices
 from vllm_connect.config import Timeouts, VllmConfig
 from vllm_connect.constraints import StructuredOutputs, translate_older
+from vllm_connect.conversation import MessagePolicy
 from vllm_connect.deltas import (
     Delta,
     Finish,
@@ -66,6 +67,7 @@ __all__ = [
     "Format",
     "InvalidToolCall",
     "Logprobs",
+    "MessagePolicy",
     "Metadata",
     "ModelCard",
     "ModelNotFoundError",

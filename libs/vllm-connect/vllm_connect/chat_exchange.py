@@ -4,16 +4,20 @@ A second try in another form, such as parsing tool calls here because the server
 and so is a question beside the chat, such as the text of the answer's token ids.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from vllm_connect.client_parsing import ParsingFilter
 from vllm_connect.completion import fold_choices
+from vllm_connect.conversation import AS_IT_IS, apply_policy, learned_policy
 from vllm_connect.deltas import Delta, Metadata, ReasoningDelta, Usage, UsageReport
 from vllm_connect.errands import Errand, json_post, member, refuse
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
 from vllm_connect.exchange import OK, Exchange, Terms
+from vllm_connect.history import repair_history
 from vllm_connect.promises import promises_anything, verify_answer
 from vllm_connect.raw_text import TokenIdsFilter, completions_body, tokenize_body
 from vllm_connect.request import ChatRequest, Version
@@ -24,6 +28,8 @@ from vllm_connect.two_phases import TwoPhases
 from vllm_connect.wire.http import HttpRequest
 
 __all__ = ["ChatExchange"]
+
+logger = logging.getLogger("vllm_connect")
 
 CHAT_PATH = "/v1/chat/completions"
 COMPLETIONS_PATH = "/v1/completions"
@@ -53,8 +59,9 @@ class ChatExchange(Exchange):
         new_id: Callable[[str, int], str],
         version: Version | None = None,
     ) -> None:
-        self._phases = TwoPhases(request) if TwoPhases.needed(request) else None
-        self._request = request if self._phases is None else self._phases.first
+        self._asked = request
+        self._policy = AS_IT_IS
+        self._changes: dict[str, Any] = {}
         self._spent: Usage | None = None
         self._knowledge = knowledge
         self._new_id = new_id
@@ -64,9 +71,32 @@ class ChatExchange(Exchange):
         self._again = False
         self._heard: dict[int, str] = {}
         self._answered = False
+        self._fit()
         self._plan = plan_answer(self._request, knowledge, version)
         super().__init__(self._encoded(), terms)
         self._prepare()
+
+    def _fit(self) -> None:
+        """Put the conversation into a form and an order that the server takes."""
+        request, given = self._asked, self._asked.messages
+        messages: Sequence[dict[str, Any]] = given
+        if request.repair_history:
+            messages, notes = repair_history(messages)
+            for note in notes:
+                logger.warning("history repaired: %s", note)
+            if notes:
+                self._changes["history_repaired"] = notes
+        if request.message_policy != "none":
+            wanted = request.message_policy
+            self._policy = self._knowledge.policy(request.model) if wanted == "auto" else wanted
+            ordered = apply_policy(messages, self._policy)
+            if ordered != messages:
+                self._changes["message_policy"] = self._policy.changes()
+            messages = ordered
+        if messages != given:
+            request = request.model_copy(update={"messages": messages})
+        self._phases = TwoPhases(request) if TwoPhases.needed(request) else None
+        self._request = request if self._phases is None else self._phases.first
 
     def request(self) -> HttpRequest:
         """Begin a round: give the request to send."""
@@ -111,6 +141,8 @@ class ChatExchange(Exchange):
         if self._stream.failure is not None:
             return deltas + (self._phases.released() if self._phases is not None else [])
         deltas += self._told(self._concluded(self._stream))
+        if self._changes:
+            deltas.append(Metadata(self._changes))
         return deltas if self._again or self._held(self._stream) else deltas + self._decided(self._stream)
 
     def verify(self) -> None:
@@ -149,11 +181,25 @@ class ChatExchange(Exchange):
             else:
                 self._next_round()
             return 0.0
+        if isinstance(error, BadRequestError) and self._learns_policy(error):
+            return 0.0
         if isinstance(error, BadRequestError) and not isinstance(error, ContextOverflowError) and self._plan.native:
             self._knowledge.takes_structural_tags = False
             self._next_round()
             return 0.0
         return super().failed(error, left)
+
+    def _learns_policy(self, error: BadRequestError) -> bool:
+        """Learn from the template's complaint how the conversation must be; True if it is now another."""
+        if self._asked.message_policy != "auto":
+            return False
+        learned = learned_policy(self._policy, error.message)
+        if learned is None or apply_policy(self._request.messages, learned) == self._request.messages:
+            return False
+        self._knowledge.learn_policy(self._asked.model, learned)
+        self._fit()
+        self._next_round()
+        return True
 
     def _errand_failed(self, error: VllmError, left: float) -> float:
         try:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vllm_connect.constraints import StructuredOutputs, constraint_body, translate_older
+from vllm_connect.conversation import MessagePolicy
 from vllm_connect.errors import ConfigurationError
 
 __all__ = ["ChatRequest", "RequestFields", "Version", "merge", "overlay", "resolve_tool_choice"]
@@ -111,6 +112,13 @@ class RequestFields(BaseModel):
     """Raise a `ConstraintError` where an ended answer breaks what was asked of it: a schema, a choice, a regular
     expression, a required or named tool, one call at most; never sent."""
 
+    message_policy: MessagePolicy | Literal["auto", "none"] = "auto"
+    """In which order the model's template takes messages: `auto` knows some families and learns from what the server says,
+    once for a model; `none` sends messages as they are; never sent."""
+    repair_history: bool = True
+    """Put tool calls of the conversation into a form that every template can read: arguments that are no JSON object,
+    results without a call, calls without a result; never sent."""
+
     tool_parser: Any = "auto"
     """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
     reasoning_parser: str | None = "auto"
@@ -202,10 +210,12 @@ UNSENT = frozenset(
         "calls_in_reasoning",
         "check_constraints",
         "extra_body",
+        "message_policy",
         "reasoning",
         "reasoning_as_answer",
         "reasoning_parser",
         "repair",
+        "repair_history",
         "response_format",
         "stop",
         "structured_outputs",

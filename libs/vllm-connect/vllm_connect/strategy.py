@@ -20,6 +20,7 @@ from typing import Any
 
 from vllm_connect.client_parsing import ParsingFilter
 from vllm_connect.constraints import StructuredOutputs
+from vllm_connect.conversation import MessagePolicy, family_policy
 from vllm_connect.parsing.families import Family, find_family
 from vllm_connect.parsing.forced import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format, format_names
@@ -43,6 +44,7 @@ class Knowledge:
     def __init__(self) -> None:
         self._without_tool_parser: set[str | None] = set()
         self._eaten: set[str | None] = set()
+        self._policies: dict[str | None, MessagePolicy] = {}
         self.roots: dict[str, str] | None = None
         self.takes_structural_tags = True
 
@@ -62,11 +64,21 @@ class Knowledge:
         """Tell whether the server's parser is known to eat a model's calls."""
         return model in self._eaten
 
+    def learn_policy(self, model: str | None, policy: MessagePolicy) -> None:
+        """Remember in which order a model's template takes messages."""
+        self._policies[model] = policy
+
+    def policy(self, model: str | None) -> MessagePolicy:
+        """Tell in which order a model's template takes messages: as learned, else as its family's do."""
+        return self._policies.get(model) or family_policy(self._root(model), model)
+
+    def _root(self, model: str | None) -> str | None:
+        roots = self.roots or {}
+        return roots.get(model) if model is not None else next(iter(roots.values()), None)
+
     def family(self, model: str | None) -> Family | None:
         """Tell a model's family: from what is served, else from its name."""
-        roots = self.roots or {}
-        root = roots.get(model) if model is not None else next(iter(roots.values()), None)
-        return find_family(root, model)
+        return find_family(self._root(model), model)
 
 
 class Plan:

@@ -418,3 +418,44 @@ def test_a_first_answer_that_is_cut_keeps_its_text() -> None:
 def test_the_server_alone_gets_both_at_once() -> None:
     _, asked = run(start(**FORM, tool_parser="server"), said('{"n": 1}'))
     assert "response_format" in asked[0][1]
+
+
+ALTERNATE = (400, {"error": {"message": "Conversation roles must alternate user/assistant/user/assistant/..."}})
+TWO_USERS = [{"role": "user", "content": "Hi"}, {"role": "user", "content": "There"}]
+
+
+def test_the_order_of_roles_is_learned_once_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    knowledge = Knowledge()
+    answer, asked = run(start(knowledge, messages=TWO_USERS), ALTERNATE, said("Hello"))
+    assert asked[0][1]["messages"] == TWO_USERS
+    assert asked[1][1]["messages"] == [{"role": "user", "content": "Hi\n\nThere"}]
+    assert "alternate" in answer.metadata["message_policy"]
+    _, asked = run(start(knowledge, messages=TWO_USERS), said("Hello"))
+    assert asked[0][1]["messages"] == [{"role": "user", "content": "Hi\n\nThere"}]
+    _, asked = run(start(knowledge, messages=TWO_USERS, message_policy="none"), said("Hello"))
+    assert asked[0][1]["messages"] == TWO_USERS
+    assert caplog.text == ""
+
+
+def test_a_complaint_that_no_change_answers_is_an_error() -> None:
+    exchange = start()
+    exchange.request()
+    error = failing(exchange, ALTERNATE)
+    with pytest.raises(BadRequestError, match="alternate"):
+        exchange.failed(error, 100.0)
+
+
+def test_a_poisoned_history_is_repaired_told_and_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    cut = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{SECRET"}}
+    poisoned = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "", "tool_calls": [cut]},
+        {"role": "tool", "tool_call_id": "b", "content": "SECRET"},
+    ]
+    answer, asked = run(start(messages=poisoned), said("Hello"))
+    assert [m["role"] for m in asked[0][1]["messages"]] == ["user", "assistant", "user"]
+    assert len(answer.metadata["history_repaired"]) == 2
+    assert "history repaired" in caplog.text
+    assert "SECRET" not in caplog.text
+    _, asked = run(start(messages=poisoned, repair_history=False), said("Hello"))
+    assert asked[0][1]["messages"] == poisoned

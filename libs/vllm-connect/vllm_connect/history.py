@@ -1,0 +1,95 @@
+r"""Tool calls of a conversation, in a form that every server and template can read.
+
+Servers read the arguments of every historical call, and one that is no JSON object fails the whole conversation for good,
+on every later turn. A result without its call, or a call without its result, is refused by many templates:
+
+    {"function": {"name": "f", "arguments": "{\"a\": "}}  ->  {"invalid_arguments": "{\"a\": "}
+
+Nothing the model or a tool said is lost. Source: chat_utils.py of vLLM 0.8.5 to 0.32.0.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["repair_history"]
+
+Message = dict[str, Any]
+NOT_RUN = "The call was not run."
+WITHOUT_CALL = "Result of a tool call that is not in this conversation:"
+
+
+def repair_history(messages: Sequence[Message]) -> tuple[list[Message], list[str]]:
+    """Make the tool calls of a conversation whole.
+
+    Args:
+        messages: Wire messages; they are not changed.
+
+    Returns:
+        The messages to send, and a note on each repair, which names calls by their ids and shows nothing of them.
+    """
+    out: list[Message] = []
+    notes: list[str] = []
+    waiting: list[str] = []  # ids of calls whose results have not come
+    for message in messages:
+        role = message.get("role")
+        if role == "tool":
+            out.append(_result(message, waiting, notes))
+            continue
+        _answer_missing(out, waiting, notes)
+        if "tool_calls" in message:
+            message = _with_whole_calls(message, notes)  # noqa: PLW2901 - the message, repaired
+            waiting = [str(call.get("id") or "") for call in message.get("tool_calls") or ()]
+        out.append(message)
+    return out, notes
+
+
+def _result(message: Message, waiting: list[str], notes: list[str]) -> Message:
+    called = str(message.get("tool_call_id") or "")
+    if called in waiting:
+        waiting.remove(called)
+        return message
+    notes.append(f"the result of {called!r} has no call before it and is sent as a user turn")
+    content = message.get("content")
+    text = [{"type": "text", "text": WITHOUT_CALL}, *content] if isinstance(content, list) else None
+    return {"role": "user", "content": text or f"{WITHOUT_CALL}\n{content or ''}"}
+
+
+def _answer_missing(out: list[Message], waiting: list[str], notes: list[str]) -> None:
+    for called in waiting:
+        notes.append(f"the call {called!r} has no result and is answered in its place")
+        out.append({"role": "tool", "tool_call_id": called, "content": NOT_RUN})
+    waiting.clear()
+
+
+def _with_whole_calls(message: Message, notes: list[str]) -> Message:
+    calls = message.get("tool_calls")
+    if not calls:
+        return {name: value for name, value in message.items() if name != "tool_calls"}
+    repaired = [_whole(call, notes) for call in calls]
+    if all(new is old for new, old in zip(repaired, calls, strict=True)):
+        return message
+    return {**message, "tool_calls": repaired}
+
+
+def _whole(call: Any, notes: list[str]) -> Any:
+    function = call.get("function") or {}
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        if _is_object(arguments):
+            return call
+        if arguments.strip() in ("", "null"):
+            text = "{}"
+        else:
+            notes.append(f"the arguments of {call.get('id')!r} are no JSON object and are sent as text in one")
+            text = json.dumps({"invalid_arguments": arguments}, ensure_ascii=False)
+    else:
+        text = json.dumps(arguments if isinstance(arguments, dict) else {}, ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": text}}
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False

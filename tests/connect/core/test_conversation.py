@@ -1,0 +1,212 @@
+"""Conversations that every template accepts, and histories that every server can read."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vllm_connect import MessagePolicy
+from vllm_connect.conversation import AS_IT_IS, COMMON, STRICT, apply_policy, family_policy, learned_policy
+from vllm_connect.history import repair_history
+
+from tests.fuzzing import examples
+from tests.templates.roles import ROLE_RULES, TemplateError, render
+
+Message = dict[str, Any]
+
+
+def says(role: str, content: Any, **more: Any) -> Message:
+    return {"role": role, "content": content, **more}
+
+
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+PARTS = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
+CONVERSATIONS: dict[str, list[Message]] = {
+    "plain": [says("user", "Hi"), says("assistant", "Hello"), says("user", "Bye")],
+    "a system message": [says("system", "Be kind."), says("user", "Hi")],
+    "two system messages": [says("system", "Be kind."), says("system", "Be brief."), says("user", "Hi")],
+    "a late system message": [
+        says("user", "Hi"),
+        says("assistant", "Hello"),
+        says("system", "Hurry."),
+        says("user", "?"),
+    ],
+    "a system message at the end": [says("system", "Be kind."), says("user", "Hi"), says("system", "Hurry.")],
+    "two user turns": [says("user", "Hi"), says("user", "There"), says("assistant", "Hello"), says("user", "Bye")],
+    "two assistant turns": [says("user", "Hi"), says("assistant", "A"), says("assistant", "B"), says("user", "Bye")],
+    "a developer": [says("developer", "Be kind."), says("user", "Hi")],
+    "parts": [says("user", PARTS)],
+    "a tool loop": [
+        says("system", "Be kind."),
+        says("user", "Hi"),
+        says("assistant", "", tool_calls=[CALL]),
+        says("tool", "1", tool_call_id="a"),
+        says("assistant", "One."),
+        says("user", "Bye"),
+    ],
+    "a system message after a tool": [
+        says("user", "Hi"),
+        says("assistant", "", tool_calls=[CALL]),
+        says("tool", "1", tool_call_id="a"),
+        says("system", "Now answer."),
+    ],
+}
+
+
+def texts(messages: list[Message]) -> list[str]:
+    contents = [m["content"] for m in messages]
+    return [t for c in contents for t in ([p["text"] for p in c] if isinstance(c, list) else [c]) if t]
+
+
+def taught(family: str, messages: list[Message], policy: MessagePolicy, lessons: int) -> str:
+    """Render a conversation, learning from what the template says."""
+    try:
+        return render(family, apply_policy(messages, policy))
+    except TemplateError as complaint:
+        learned = learned_policy(policy, f"400: {complaint}")
+        if learned is None or not lessons:
+            raise
+        return taught(family, messages, learned, lessons - 1)
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("family", ROLE_RULES)
+def test_every_template_takes_every_conversation_after_at_most_three_lessons(family: str, name: str) -> None:
+    messages = CONVERSATIONS[name]
+    before = copy.deepcopy(messages)
+    rendered = taught(family, messages, COMMON, lessons=3)
+    assert messages == before
+    for text in texts(messages):
+        assert text in rendered
+
+
+@pytest.mark.parametrize("family", ["qwen3.5", "mistral", "gemma-2", "gemma-3"])
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_a_known_family_needs_no_lesson(family: str, name: str) -> None:
+    policy = family_policy(None, f"org/{family.title()}-9B-Instruct")
+    rendered = render(family, apply_policy(CONVERSATIONS[name], policy))
+    assert texts(CONVERSATIONS[name])[-1] in rendered
+
+
+def test_the_developer_of_gpt_oss_stays() -> None:
+    messages = CONVERSATIONS["a developer"]
+    assert apply_policy(messages, family_policy("openai/gpt-oss-120b")) == messages
+    assert apply_policy(messages, family_policy("demo"))[0]["role"] == "system"
+
+
+def test_what_teaches_nothing_changes_nothing() -> None:
+    assert learned_policy(COMMON, "temperature must be positive") is None
+    assert learned_policy(STRICT, "Conversation roles must alternate user/assistant/...") is None
+    assert AS_IT_IS.changes() == []
+    assert COMMON.changes() == ["developer"]
+
+
+ROLES = st.sampled_from(["system", "user", "assistant", "developer"])
+TURNS = st.lists(st.builds(says, ROLES, st.sampled_from(["a", "b", "", "c c"])), min_size=1, max_size=8)
+POLICIES = st.builds(
+    MessagePolicy,
+    developer=st.sampled_from(["keep", "system"]),
+    merge_leading_systems=st.booleans(),
+    late_systems=st.sampled_from(["keep", "user"]),
+    system=st.sampled_from(["keep", "first_user"]),
+    alternate=st.booleans(),
+    flat_content=st.booleans(),
+)
+
+
+@examples(300)
+@given(turns=TURNS, more=TURNS, policy=POLICIES)
+def test_older_turns_read_as_they_did(turns: list[Message], more: list[Message], policy: MessagePolicy) -> None:
+    """All but the last message of a conversation is the same when the conversation has gone on."""
+    if turns[0]["role"] in ("system", "developer") and all(t["role"] in ("system", "developer") for t in turns):
+        turns = [*turns, says("user", "Hi")]
+    now, later = apply_policy(turns, policy), apply_policy([*turns, *more], policy)
+    assert later[: len(now) - 1] == now[:-1]
+    assert str(later[len(now) - 1]["content"]).startswith(str(now[-1]["content"]))
+
+
+@examples(200)
+@given(turns=TURNS, policy=POLICIES)
+def test_applying_twice_changes_nothing_more(turns: list[Message], policy: MessagePolicy) -> None:
+    once = apply_policy(turns, policy)
+    assert apply_policy(once, policy) == once or policy.system == "first_user"
+
+
+def test_an_image_of_a_tool_becomes_a_turn_after_the_results() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    words = {"type": "text", "text": "A picture."}
+    messages = [
+        says("assistant", "", tool_calls=[CALL]),
+        says("tool", [words, image], tool_call_id="a"),
+        says("tool", "2", tool_call_id="b"),
+        says("user", "?"),
+    ]
+    moved = apply_policy(messages, MessagePolicy(tool_media="user"))
+    assert [m["role"] for m in moved] == ["assistant", "tool", "tool", "user", "user"]
+    assert (moved[1]["content"], moved[3]["content"]) == ([words], [image])
+    at_the_end = apply_policy(messages[:2], MessagePolicy(tool_media="user"))
+    assert at_the_end[-1] == says("user", [image])
+
+
+def arguments(text: Any) -> Message:
+    return says(
+        "assistant", "", tool_calls=[{"id": "a", "type": "function", "function": {"name": "f", "arguments": text}}]
+    )
+
+
+ANSWER = says("tool", "1", tool_call_id="a")
+
+
+@pytest.mark.parametrize(
+    ("written", "sent", "noted"),
+    [
+        ('{"x": 1}', '{"x": 1}', False),
+        ("", "{}", False),
+        ("null", "{}", False),
+        (None, "{}", False),
+        ({"x": 1}, '{"x": 1}', False),
+        ('{"x": ', json.dumps({"invalid_arguments": '{"x": '}), True),
+        ("[1]", json.dumps({"invalid_arguments": "[1]"}), True),
+    ],
+)
+def test_arguments_are_one_json_object(written: Any, sent: str, noted: bool) -> None:
+    (call, answer), notes = repair_history([arguments(written), ANSWER])
+    assert call["tool_calls"][0]["function"]["arguments"] == sent
+    assert (bool(notes), answer) == (noted, ANSWER)
+    if noted:
+        assert "'a'" in notes[0]
+        assert str(written) not in notes[0]
+
+
+def test_a_whole_history_is_left_alone() -> None:
+    for messages in CONVERSATIONS.values():
+        whole = messages[:-1] if messages[-1]["role"] == "system" else messages
+        repaired, notes = repair_history(whole)
+        assert (repaired, notes) == (whole, [])
+        assert all(new is old for new, old in zip(repaired, whole, strict=True))
+
+
+def test_a_result_without_its_call_is_a_user_turn() -> None:
+    repaired, notes = repair_history([says("user", "Hi"), says("tool", "42", tool_call_id="gone")])
+    assert repaired[1]["role"] == "user"
+    assert repaired[1]["content"].endswith("\n42")
+    assert len(notes) == 1
+    parts, _ = repair_history([says("tool", PARTS, tool_call_id="gone")])
+    assert parts[0]["content"][1:] == PARTS
+
+
+def test_a_call_without_its_result_is_answered() -> None:
+    two = says("assistant", "", tool_calls=[CALL, {**CALL, "id": "b"}])
+    repaired, notes = repair_history([two, ANSWER, says("user", "Go on")])
+    assert [m["role"] for m in repaired] == ["assistant", "tool", "tool", "user"]
+    assert repaired[2]["tool_call_id"] == "b"
+    assert len(notes) == 1
+    unanswered, notes = repair_history([two])
+    assert (unanswered, notes) == ([two], [])
+
+
+def test_no_calls_are_no_calls() -> None:
+    repaired, notes = repair_history([says("assistant", "Hi", tool_calls=[])])
+    assert (repaired, notes) == ([says("assistant", "Hi")], [])

@@ -8,7 +8,7 @@ and one that ends in `abort` or `error` was cut by the server; neither is ever p
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -88,27 +88,28 @@ class ChatStream:
         if self._decoder is None:
             self._body.append(data)
             return []
-        deltas: list[Delta] = []
+        read: list[Delta] = []
         try:
             for event in self._decoder.feed_bytes(data):
                 if event == b"[DONE]":
                     self.done = True
                     break
-                self._read(event, deltas)
+                self._read(event, read)
         except VllmError as error:
             self._fail(error)
-        return self._give(deltas)
+        return self._give(self._filtered(read))
 
     def end(self) -> list[Delta]:
         """Take the end of the reply and give what was held back; look at `failure` afterwards."""
-        deltas: list[Delta] = []
+        read: list[Delta] = []
         if self._decoder is None and not self.done:
             try:
-                self._read(b"".join(self._body), deltas)
+                self._read(b"".join(self._body), read)
             except VllmError as error:
                 error.retryable = error.retryable or error.code == "invalid_json"
                 self._fail(error)
             self._body.clear()
+        deltas = self._filtered(read)
         self.done = True
         missing = self._choices - len(self._reader.finished)
         if missing > 0 and self.failure is None:
@@ -143,16 +144,23 @@ class ChatStream:
             raise in_stream_failure(error.body) from None
         if type(event) is NamedEvent and event.name == "error":
             raise in_stream_failure({"message": event.decode("utf-8", "replace")})
-        if self._new_filter is None:
-            deltas.extend(read)
-        else:
-            for delta in read:
-                self._filter(delta, deltas)
+        deltas.extend(read)
         for delta in read:
             if type(delta) is Finish and delta.reason in CUT:
                 raise StreamInterruptedError(
                     f"the server gave the answer up (finish reason {delta.reason}): look at its log", code="aborted"
                 )
+
+    def _filtered(self, read: list[Delta]) -> list[Delta]:
+        """Let what was read through the filters, joined already: what they cost, they cost for each delta."""
+        if self._coalesced and len(read) > 1:
+            read = coalesce(read)
+        if self._new_filter is None:
+            return read
+        deltas: list[Delta] = []
+        for delta in read:
+            self._filter(delta, deltas)
+        return deltas
 
     def _filter(self, delta: Delta, deltas: list[Delta]) -> None:
         choice = delta.choice
@@ -187,36 +195,41 @@ def coalesce(deltas: list[Delta]) -> list[Delta]:
     out: list[Delta] = []
     content: dict[int, int] = {}  # choice -> position of its last content delta
     logprobs: dict[int, int] = {}
+    runs: dict[int, list[Any]] = {}  # position -> the deltas to be joined there
     for delta in deltas:
         kind = type(delta)
-        if kind is Metadata or kind is UsageReport or delta.choice is None:
+        choice = delta.choice
+        if kind is Metadata or kind is UsageReport or choice is None:
             out.append(delta)
             continue
         places = logprobs if kind is Logprobs else content
-        at = places.get(delta.choice)
-        joined = None if at is None else _joined(out[at], delta)
-        if joined is None or at is None:
-            places[delta.choice] = len(out)
-            out.append(delta)
+        at = places.get(choice)
+        if at is not None and type(out[at]) is kind and _continues(out[at], delta):
+            runs[at].append(delta)
         else:
-            out[at] = joined
+            places[choice] = at = len(out)
+            runs[at] = [delta]
+            out.append(delta)
+    for at, run in runs.items():
+        if len(run) > 1:
+            out[at] = _joined(run)
     return out
 
 
-def _joined(first: Delta, second: Delta) -> Delta | None:
-    """Join two deltas of one choice, or None where they do not go together."""
-    if isinstance(first, TextDelta) and isinstance(second, TextDelta):
-        return TextDelta(first.text + second.text, first.choice)
-    if isinstance(first, ReasoningDelta) and isinstance(second, ReasoningDelta):
-        return ReasoningDelta(first.text + second.text, first.choice)
-    if isinstance(first, Logprobs) and isinstance(second, Logprobs):
-        return Logprobs([*first.tokens, *second.tokens], first.choice)
-    if isinstance(first, ToolCallDelta) and isinstance(second, ToolCallDelta):
-        if second.index != first.index or second.name is not None:
-            return None
-        return replace(
-            first,
-            arguments=first.arguments + second.arguments,
-            ended=first.ended if second.ended is None else second.ended,
-        )
-    return None
+def _continues(first: Any, delta: Any) -> bool:
+    """Tell whether a delta goes on with the first of its kind and choice."""
+    kind = type(delta)
+    return kind is not Finish and (kind is not ToolCallDelta or (delta.index == first.index and delta.name is None))
+
+
+def _joined(run: list[Any]) -> Delta:
+    """Join deltas of one choice that go on with the first."""
+    first = run[0]
+    if isinstance(first, ToolCallDelta):
+        ended = [delta.ended for delta in run if delta.ended is not None]
+        arguments = "".join([delta.arguments for delta in run])
+        return replace(first, arguments=arguments, ended=ended[-1] if ended else None)
+    if isinstance(first, Logprobs):
+        return Logprobs([token for delta in run for token in delta.tokens], first.choice)
+    text = "".join([delta.text for delta in run])
+    return TextDelta(text, first.choice) if isinstance(first, TextDelta) else ReasoningDelta(text, first.choice)

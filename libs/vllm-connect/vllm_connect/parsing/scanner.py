@@ -12,11 +12,11 @@ everything since its opener comes out as the text it was.
 
 import re
 from collections.abc import Callable, Generator
-from functools import lru_cache
 from json import JSONDecodeError, loads
 from typing import TypeVar
 
 from vllm_connect.deltas import Delta, ReasoningDelta, TextDelta, ToolCallDelta
+from vllm_connect.parsing.stops import stops_of
 
 __all__ = ["MAX_NAME", "SPACE", "Reading", "Scanner"]
 
@@ -146,15 +146,15 @@ class Scanner:
         Returns:
             The word, consumed; empty at the end of the text.
         """
-        pattern, beginnings = _stops(stops)
+        found = stops_of(stops)
         while True:
             self.steps += 1
-            match = pattern.search(self._text, self._at)
+            match = found.pattern.search(self._text, self._at)
             if match is not None:
                 if match.start() > self._at:
                     pass_on(self.take(match.start() - self._at))
                 return self.take(match.end() - match.start())
-            keep = 0 if self._closed else _kept(self._text, self._at, beginnings)
+            keep = 0 if self._closed else found.kept(self._text, self._at)
             if (free := len(self._text) - self._at - keep) > 0:
                 pass_on(self.take(free))
             if not (yield from self._more()):
@@ -184,15 +184,15 @@ class Scanner:
         if limit is None:
             stop = yield from self.until(stops, pieces.append)
             return "".join(pieces), stop
-        pattern, beginnings = _stops(stops)
+        found = stops_of(stops)
         size = 0
         while size <= limit:
             self.steps += 1
-            match = pattern.search(self._text, self._at, self._at + limit + len(max(stops, key=len)))
+            match = found.pattern.search(self._text, self._at, self._at + limit + len(max(stops, key=len)))
             if match is not None:
                 pieces.append(self.take(match.start() - self._at))
                 return "".join(pieces), self.take(match.end() - match.start())
-            keep = 0 if self._closed else _kept(self._text, self._at, beginnings)
+            keep = 0 if self._closed else found.kept(self._text, self._at)
             pieces.append(self.take(max(0, min(len(self._text) - self._at - keep, limit + 1 - size))))
             size += len(pieces[-1])
             if size <= limit and not (yield from self._more()):
@@ -367,19 +367,3 @@ class Scanner:
         tape, self._tape = self._tape, None
         if tape and (piece := "".join(tape)):
             self.text(piece)
-
-
-@lru_cache(maxsize=256)
-def _stops(stops: tuple[str, ...]) -> tuple[re.Pattern[str], frozenset[str]]:
-    """Compile words into one search, and list what they may begin with."""
-    beginnings = frozenset(stop[:length] for stop in stops for length in range(1, len(stop)))
-    return re.compile("|".join(re.escape(stop) for stop in sorted(stops, key=len, reverse=True))), beginnings
-
-
-def _kept(text: str, at: int, beginnings: frozenset[str]) -> int:
-    """Count the characters at the end of the text that a word may begin with."""
-    longest = max(map(len, beginnings), default=0)
-    for length in range(min(longest, len(text) - at), 0, -1):
-        if text[len(text) - length :] in beginnings:
-            return length
-    return 0

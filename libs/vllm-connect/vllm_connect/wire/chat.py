@@ -99,6 +99,18 @@ EXTRAS = (
 _PLAIN = _Message()
 
 
+def _has_extras(response: _Response) -> bool:
+    """Tell whether there is anything of `EXTRAS`; spelt out, since every chunk is asked."""
+    return not (
+        response.metrics is None
+        and response.prompt_token_ids is None
+        and response.prompt_logprobs is None
+        and response.prompt_text is None
+        and response.kv_transfer_params is None
+        and response.ec_transfer_params is None
+    )
+
+
 class ChatReader:
     """Reads the chunks of one stream, or one whole response.
 
@@ -165,10 +177,9 @@ class ChatReader:
         elif response.system_fingerprint is not None and "system_fingerprint" not in known:
             known["system_fingerprint"] = response.system_fingerprint
             deltas.append(Metadata({"system_fingerprint": response.system_fingerprint}))
-        for name in EXTRAS:
-            value = getattr(response, name)
-            if value is not None:
-                deltas.append(Metadata({name: value}))
+        if _has_extras(response):
+            given = ((name, getattr(response, name)) for name in EXTRAS)
+            deltas.extend(Metadata({name: value}) for name, value in given if value is not None)
 
     def _read_choice(self, choice: _Choice, deltas: list[Delta]) -> None:
         index = choice.index

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vllm_connect.errors import ConfigurationError
-from vllm_connect.schema_rules import rewrite_schema
+from vllm_connect.schema_rewriting import sendable_schema
 
 __all__ = ["OLDER_NAMES", "StructuredOutputs", "constraint_body", "translate_older"]
 
@@ -83,7 +83,7 @@ def constraint_body(
         return body
     fields = structured.model_dump(exclude_none=True, by_alias=True)
     if isinstance(fields.get("json"), dict):
-        fields["json"] = rewrite_schema(fields["json"])
+        fields["json"] = sendable_schema(fields["json"])
     if version is None or version >= (0, 11, 0):
         return {**body, "structured_outputs": fields}
     if fields.pop("json_object", None):
@@ -95,7 +95,7 @@ def _rewritten(response_format: dict[str, Any]) -> dict[str, Any]:
     named = response_format.get("json_schema")
     if not isinstance(named, dict) or not isinstance(named.get("schema"), dict):
         return response_format
-    return {**response_format, "json_schema": {**named, "schema": rewrite_schema(named["schema"])}}
+    return {**response_format, "json_schema": {**named, "schema": sendable_schema(named["schema"])}}
 
 
 OLDER_NAMES = {

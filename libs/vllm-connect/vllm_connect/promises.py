@@ -6,20 +6,19 @@ was broken is an error that keeps the answer. A grammar and a structural tag can
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from vllm_connect.completion import Completion, ToolCall
 from vllm_connect.errors import ConfigurationError, ConstraintError
+from vllm_connect.patterns import guarded, matches_whole
 from vllm_connect.request import ChatRequest, resolve_tool_choice
+from vllm_connect.schema_rewriting import with_null_as_type
 from vllm_connect.schema_rules import lint_schema
 
 __all__ = ["promises_anything", "verify_answer"]
 
 WHOLE = frozenset({"stop", "tool_calls"})
-LONGEST_MATCHED = 10_000
-"""Characters of an answer up to which a regular expression is tried on it."""
 
 
 def promises_anything(request: ChatRequest) -> bool:
@@ -91,12 +90,7 @@ def _verify_structured(wanted: Mapping[str, Any], answer: Completion) -> None:
     elif "choice" in wanted:
         if text not in [choice.strip() for choice in wanted["choice"]]:
             _not_kept("structured_outputs.choice", "the answer is none of the choices", answer)
-    elif (
-        "regex" in wanted
-        and len(text) <= LONGEST_MATCHED
-        and _is_tame(wanted["regex"])
-        and not _matches(wanted["regex"], answer.text)
-    ):
+    elif "regex" in wanted and not matches_whole(wanted["regex"], answer.text):
         _not_kept("structured_outputs.regex", "the answer does not match", answer)
 
 
@@ -127,7 +121,8 @@ def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - slow to import, and few need it
     from jsonschema.validators import validator_for  # noqa: PLC0415
 
-    validator = validator_for(schema, default=Draft202012Validator)
+    validator = guarded(validator_for(schema, default=Draft202012Validator))
+    schema = with_null_as_type(schema)
     try:
         validator.check_schema(dict(schema))
     except SchemaError as error:
@@ -163,44 +158,6 @@ def _broken(what: str, advice: str, answer: Completion) -> NoReturn:
 
 def _strict(request: ChatRequest) -> bool:
     return any((tool.get("function") or {}).get("strict") for tool in request.tools or ())
-
-
-def _matches(pattern: str, text: str) -> bool:
-    try:
-        compiled = re.compile(pattern)
-    except re.error:
-        return True  # a dialect of the server's that is not Python's
-    return compiled.fullmatch(text) is not None or compiled.fullmatch(text.strip()) is not None
-
-
-def _is_tame(pattern: str) -> bool:
-    """Tell whether a pattern repeats no group that itself repeats or chooses, which may take exponential time."""
-    stack: list[bool] = [False]
-    closed = False
-    escaped = in_class = False
-    for char in pattern:
-        repeats = char in "*+{"
-        if escaped or in_class:
-            in_class = in_class and (escaped or char != "]")
-            escaped = not escaped and char == "\\"
-            closed = False
-            continue
-        if repeats and closed:
-            return False
-        closed = False
-        if char == "\\":
-            escaped = True
-        elif char == "[":
-            in_class = True
-        elif char == "(":
-            stack.append(False)
-        elif char == ")" and len(stack) > 1:
-            wild = stack.pop()
-            stack[-1] = stack[-1] or wild
-            closed = wild
-        elif repeats or char == "|":
-            stack[-1] = True
-    return True
 
 
 def _refuse(name: str) -> NoReturn:

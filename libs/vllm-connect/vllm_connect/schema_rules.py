@@ -1,29 +1,92 @@
 """What a JSON schema asks for that the server's grammar does not hold.
 
-`{"type": "integer", "multipleOf": 5}` is accepted by a server and its `multipleOf` ignored, so the answer may be 7. Such a
-keyword is named with its path, `$.properties.n.multipleOf`; the answer is checked against it all the same. What means the
-same in words that every backend knows is rewritten. Source: the xgrammar and guidance backends of vLLM 0.32.0.
+`{"type": "string", "format": "date", "maxLength": 10}` is accepted by a server and one of the two ignored; a
+`uniqueItems` is refused with a 400, or ignored by older servers. Such a keyword is named with its path,
+`$.properties.n.uniqueItems`; the answer is checked against it all the same. Source: the xgrammar and guidance backends of
+vLLM 0.32.0, each rule tried on such a server.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["Finding", "lint_schema", "rewrite_schema"]
+__all__ = [
+    "BOUNDS",
+    "FORMATS",
+    "LISTED",
+    "NESTED",
+    "NOTES",
+    "REFUSED",
+    "SINGLE",
+    "Finding",
+    "beyond_64_bits",
+    "lint_schema",
+]
 
 IGNORED = {
     "integer": ("multipleOf",),
     "number": ("multipleOf",),
     "array": ("uniqueItems", "contains", "minContains", "maxContains"),
-    "object": ("minProperties", "maxProperties", "dependentRequired", "dependentSchemas"),
+    "object": ("minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "unevaluatedProperties"),
 }
 """Keywords that constrain a type and that a grammar cannot count or remember."""
 
 ANYWHERE = ("not", "if", "then", "else", "dependencies")
 """Keywords that no grammar holds, whatever the type."""
 
+REFUSED = frozenset({"contains", "maxContains", "minContains", "uniqueItems"})
+"""Keywords for which the server refuses the whole schema."""
+
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+
+FORMATS = frozenset(
+    [
+        "date",
+        "date-time",
+        "duration",
+        "email",
+        "hostname",
+        "ipv4",
+        "ipv6",
+        "json-pointer",
+        "relative-json-pointer",
+        "time",
+        "uri",
+        "uri-reference",
+        "uri-template",
+        "uuid",
+    ]
+)
+"""Formats that a grammar holds; for any other the server refuses the whole schema."""
+
+NOTES = frozenset(
+    [
+        "$comment",
+        "$defs",
+        "$id",
+        "$schema",
+        "default",
+        "definitions",
+        "deprecated",
+        "description",
+        "examples",
+        "readOnly",
+        "title",
+        "writeOnly",
+    ]
+)
+"""Keywords that constrain nothing."""
+
+TYPE_WORDS = {
+    "string": ("pattern", "minLength", "maxLength", "format"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+}
+"""Keywords that hold for one type alone and leave others be, which a grammar does not do without a `type`."""
+
 NESTED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 SINGLE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
+
+CHECKED = "the grammar may ignore it; the answer is checked when it has come"
 
 
 class Finding(NamedTuple):
@@ -55,69 +118,109 @@ def lint_schema(schema: Mapping[str, Any]) -> list[Finding]:
 def _findings(schema: Any, path: str) -> Iterator[Finding]:
     if not isinstance(schema, Mapping):
         return
+    for keyword, advice in {**_of_type(schema), **_of_form(schema)}.items():
+        yield Finding(f"{path}.{keyword}", keyword, advice)
+    for where, inner in _below(schema, path):
+        yield from _findings(inner, where)
+
+
+def _of_type(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Find keywords that a grammar does not hold for the schema's type."""
     types = schema.get("type")
     kinds = [types] if isinstance(types, str) else list(types or ())
-    for keyword in dict.fromkeys([*ANYWHERE, *(word for kind in kinds for word in IGNORED.get(kind, ()))]):
-        if keyword in schema and schema[keyword] is not False:
-            yield Finding(
-                f"{path}.{keyword}", keyword, "the grammar ignores it; the answer is checked when it has come"
-            )
+    found = {
+        keyword: CHECKED
+        for keyword in (*ANYWHERE, *(word for kind in kinds for word in IGNORED.get(kind, ())))
+        if schema.get(keyword, False) is not False
+    }
     if "string" in kinds and ("pattern" in schema or "format" in schema):
-        for keyword in ("minLength", "maxLength"):
-            if keyword in schema:
-                advice = "beside pattern or format the grammar ignores it; put the length into the pattern"
-                yield Finding(f"{path}.{keyword}", keyword, advice)
+        advice = "beside pattern or format the grammar ignores it; put the length into the pattern"
+        found.update((keyword, advice) for keyword in ("minLength", "maxLength") if keyword in schema)
+    if not kinds and schema.keys().isdisjoint(("enum", "const", "$ref")):
+        advice = "without a type the grammar ignores it; say which type is meant"
+        found.update((word, advice) for words in TYPE_WORDS.values() for word in words if word in schema)
+    if "format" in schema and schema["format"] not in FORMATS:
+        found["format"] = "no grammar knows this format and it is not checked; give a pattern"
+    found.update(
+        (word, "beyond 64 bits; the answer is checked instead") for word in BOUNDS if beyond_64_bits(schema, word)
+    )
+    return found
+
+
+def _of_form(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Find keywords that a grammar does not hold beside others."""
+    found: dict[str, str] = {}
+    if len(schema.get("allOf") or ()) > 1:
+        found["allOf"] = "the grammar does not join branches; the answer is checked when it has come"
+    if len(schema.get("oneOf") or ()) > 1 and not _apart(schema["oneOf"]):
+        found["oneOf"] = "the grammar takes it for anyOf; the answer is checked when it has come"
     reference = schema.get("$ref")
     if isinstance(reference, str) and not reference.startswith("#"):
-        yield Finding(f"{path}.$ref", "$ref", "a reference outside of the schema is not followed: put the schema here")
-    for where, below in _below(schema, path):
-        yield from _findings(below, where)
+        found["$ref"] = "a reference outside of the schema is not followed: put the schema here"
+    for form in ("$ref", "anyOf", "oneOf"):
+        beside = schema.keys() - NOTES - {form, "type", "discriminator"} if form in schema else set()
+        found.update((word, f"beside {form} the grammar ignores it") for word in sorted(beside) if word not in found)
+    if "enum" in schema and schema.keys() - NOTES - {"enum"} and not _allows_all(schema):
+        found["enum"] = "the grammar lets values pass that the keywords beside it forbid"
+    declared = schema.get("properties") or {}
+    if any(name not in declared for name in schema.get("required") or ()) and "required" not in found:
+        found["required"] = "a name in it is no property, and the grammar ignores it"
+    return found
+
+
+def _apart(branches: list[Any]) -> bool:
+    """Tell whether no value can fit two branches, by their types."""
+    seen: set[str] = set()
+    for branch in branches:
+        types = branch.get("type") if isinstance(branch, Mapping) else None
+        kinds = {types} if isinstance(types, str) else set(types or ())
+        kinds = {"number" if kind == "integer" else kind for kind in kinds}
+        if not kinds or kinds & seen:
+            return False
+        seen |= kinds
+    return True
+
+
+def _allows_all(schema: Mapping[str, Any]) -> bool:
+    """Tell whether the keywords beside an `enum` say nothing but the type of all its values."""
+    if schema.keys() - NOTES - {"enum", "type"}:
+        return False
+    types = schema.get("type")
+    wanted = {types} if isinstance(types, str) else set(types or ())
+    return all(
+        any(kind in wanted and type(value) in kinds for kind, kinds in JSON_TYPES.items()) for value in schema["enum"]
+    )
+
+
+JSON_TYPES = {
+    "array": (list,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "null": (type(None),),
+    "number": (int, float),
+    "object": (dict,),
+    "string": (str,),
+}
+
+
+def beyond_64_bits(schema: Mapping[str, Any], keyword: str) -> bool:
+    """Tell whether a bound does not fit the server's integers: a schema with such a one makes it fail."""
+    bound = schema.get(keyword)
+    return isinstance(bound, int) and not -(2**63) <= bound < 2**63
 
 
 def _below(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """List the schemas right inside a schema, each with its path."""
     for keyword in NESTED:
         named = schema.get(keyword)
         if isinstance(named, Mapping):
-            for name, below in named.items():
-                yield f"{path}.{keyword}.{name}", below
+            for name, inner in named.items():
+                yield f"{path}.{keyword}.{name}", inner
     for keyword in LISTED:
         listed = schema.get(keyword)
         if isinstance(listed, list):
-            for index, below in enumerate(listed):
-                yield f"{path}.{keyword}[{index}]", below
+            for index, inner in enumerate(listed):
+                yield f"{path}.{keyword}[{index}]", inner
     for keyword in SINGLE:
         if isinstance(schema.get(keyword), Mapping):
             yield f"{path}.{keyword}", schema[keyword]
-
-
-def rewrite_schema(schema: Any) -> Any:
-    """Say the same in words that every backend knows.
-
-    Args:
-        schema: A JSON schema; it is not changed.
-
-    Returns:
-        A schema that the same values fit: `const` as an `enum` of one, an `allOf` of one in its place, OpenAPI's
-        `nullable` as a type.
-    """
-    if not isinstance(schema, Mapping):
-        return schema
-    out: dict[str, Any] = {name: _rewritten(name, value) for name, value in schema.items()}
-    if "const" in out and "enum" not in out:
-        out["enum"] = [out.pop("const")]
-    only = out.get("allOf")
-    if isinstance(only, list) and len(only) == 1 and isinstance(only[0], dict) and not set(only[0]) & set(out):
-        del out["allOf"]
-        out.update(only[0])
-    if out.get("nullable") is True and isinstance(out.get("type"), str) and "enum" not in out:
-        del out["nullable"]
-        out["type"] = [out["type"], "null"]
-    return out
-
-
-def _rewritten(name: str, value: Any) -> Any:
-    if name in NESTED and isinstance(value, Mapping):
-        return {key: rewrite_schema(below) for key, below in value.items()}
-    if name in LISTED and isinstance(value, list):
-        return [rewrite_schema(below) for below in value]
-    return rewrite_schema(value) if name in SINGLE else value

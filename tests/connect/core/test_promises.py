@@ -14,7 +14,7 @@ from vllm_connect import (
     lint_schema,
 )
 from vllm_connect.promises import promises_anything, verify_answer
-from vllm_connect.schema_rules import rewrite_schema
+from vllm_connect.schema_rewriting import rewrite_schema
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": SCHEMA}}
@@ -135,12 +135,14 @@ def test_what_no_grammar_holds_is_named_with_its_path() -> None:
         "$defs": {"d": {"type": ["object", "null"], "minProperties": 1}, "e": {"$ref": "https://example.org/e"}},
     }
     assert [finding.path for finding in lint_schema(schema)] == [
+        "$.properties",
         "$.properties.n.multipleOf",
         "$.properties.l.uniqueItems",
         "$.properties.l.items.maxLength",
         "$.$defs.d.minProperties",
         "$.$defs.e.$ref",
         "$.anyOf[0].not",
+        "$.anyOf[0].not.required",
     ]
     assert lint_schema(SCHEMA) == []
     numbers = {"type": "object", "properties": {"n": {"type": "integer", "multipleOf": 5}}}

@@ -16,6 +16,7 @@ from llama_index.core.tools.types import BaseTool
 from typing_extensions import override
 from vllm_connect import ConfigurationError, Delta, Finish, InvalidToolCall, ToolCallDelta, VllmError, fold
 
+from llama_index_vllm.descriptions import described
 from llama_index_vllm.messages import calls_of
 from llama_index_vllm.partial import PartialObject
 
@@ -43,7 +44,7 @@ def tool_spec(tool: BaseTool | Mapping[str, Any], *, strict: bool = False) -> di
         tool: A tool of LlamaIndex, or a description that is in OpenAI's shape already.
         strict: Ask for arguments that fit the schema. The key is sent only if it is wanted: some servers refuse it.
     """
-    spec = dict(tool) if isinstance(tool, Mapping) else tool.metadata.to_openai_tool(skip_length_check=True)
+    spec = dict(tool) if isinstance(tool, Mapping) else dict(described(tool.metadata))
     if strict:
         spec = {**spec, "function": {**spec["function"], "strict": True}}
     return spec

@@ -261,11 +261,7 @@ class ChatRequest(RequestFields):
             ConfigurationError: No server could accept it; the message names the field.
         """
         self._check()
-        body: dict[str, Any] = {}
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if value is not None and name not in UNSENT:
-                body[name] = value
+        body = {name: value for name, value in self.__dict__.items() if value is not None and name not in UNSENT}
         if not self.stream:
             del body["stream"]
         else:

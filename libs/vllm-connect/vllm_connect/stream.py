@@ -176,7 +176,7 @@ class ChatStream:
             deltas.extend(held.push(delta))
 
     def _give(self, deltas: list[Delta]) -> list[Delta]:
-        if self._coalesced and len(deltas) > 1:
+        if self._coalesced and self._new_filter is not None and len(deltas) > 1:
             deltas = coalesce(deltas)
         self.deltas.extend(deltas)
         return deltas

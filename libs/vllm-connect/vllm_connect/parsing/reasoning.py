@@ -7,6 +7,7 @@ The names are those of vLLM's `--reasoning-parser`.
 
 import difflib
 from dataclasses import dataclass
+from functools import cached_property
 
 from vllm_connect.errors import ConfigurationError
 
@@ -31,7 +32,7 @@ class Reasoning:
     answer: tuple[str, ...] = ()
     openers: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def all_openers(self) -> tuple[str, ...]:
         """All words that begin it."""
         return tuple(word for word in (self.opener, *self.openers) if word)

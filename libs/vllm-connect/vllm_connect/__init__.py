@@ -38,13 +38,16 @@ from vllm_connect.errors import (
     TransportError,
     VllmError,
 )
+from vllm_connect.json_extraction import extract_json
+from vllm_connect.logprobs import mean_probability, sequence_logprob, token_entropies
 from vllm_connect.mistakes import configuration_error, refuse_unknown
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser, parse_output
 from vllm_connect.parsing.reasoning import reasoning_names
-from vllm_connect.request import ChatRequest, RequestFields, merge, overlay, resolve_tool_choice
+from vllm_connect.request import ChatRequest, RequestFields, merge, overlay
 from vllm_connect.schema_rules import Finding, lint_schema
 from vllm_connect.server import ModelCard, ServerInfo
+from vllm_connect.tool_choice import resolve_tool_choice
 from vllm_connect.variables import environment
 from vllm_connect.wire.sse import SSEDecoder
 
@@ -99,16 +102,20 @@ __all__ = [
     "VllmError",
     "configuration_error",
     "environment",
+    "extract_json",
     "find_format",
     "fold",
     "fold_choices",
     "format_names",
     "lint_schema",
+    "mean_probability",
     "merge",
     "overlay",
     "parse_output",
     "reasoning_names",
     "refuse_unknown",
     "resolve_tool_choice",
+    "sequence_logprob",
+    "token_entropies",
     "translate_older",
 ]

@@ -18,9 +18,11 @@ from vllm_connect.errands import Errand, json_post, member, refuse
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
 from vllm_connect.exchange import OK, Exchange, Terms
 from vllm_connect.history import repair_history
+from vllm_connect.json_extraction import JsonExtraction
 from vllm_connect.promises import promises_anything, verify_answer
 from vllm_connect.raw_text import TokenIdsFilter, completions_body, tokenize_body
 from vllm_connect.request import ChatRequest, Version
+from vllm_connect.schema_prompt import show_constraint
 from vllm_connect.server import read_models
 from vllm_connect.strategy import Knowledge, plan_answer
 from vllm_connect.stream import EVENT_STREAM, ChatStream, DeltaFilter
@@ -71,6 +73,7 @@ class ChatExchange(Exchange):
         self._again = False
         self._heard: dict[int, str] = {}
         self._answered = False
+        self._extraction = JsonExtraction() if request.extract_json else None
         self._fit()
         self._plan = plan_answer(self._request, knowledge, version)
         super().__init__(self._encoded(), terms)
@@ -80,6 +83,10 @@ class ChatExchange(Exchange):
         """Put the conversation into a form and an order that the server takes."""
         request, given = self._asked, self._asked.messages
         messages: Sequence[dict[str, Any]] = given
+        if request.show_schema:
+            structured = request.structured_outputs
+            fields = {} if structured is None else structured.model_dump(by_alias=True, exclude_none=True)
+            messages = show_constraint(messages, fields, request.response_format)
         if request.repair_history:
             messages, notes = repair_history(messages)
             for note in notes:
@@ -124,10 +131,15 @@ class ChatExchange(Exchange):
             return super().feed(data)
         deltas = self._stream.feed(data)
         self.done = self._stream.done
-        return self._told(deltas)
+        deltas = self._told(deltas)
+        return deltas if self._extraction is None else self._extraction.hold(deltas)
 
     def end(self) -> list[Delta]:
         """Take the end of the body; give the deltas held back."""
+        deltas = self._end()
+        return deltas if self._extraction is None else self._extraction.hold(deltas) + self._extraction.release()
+
+    def _end(self) -> list[Delta]:
         if self._errands:
             super().end()
             deltas = self._errands[0].take(b"".join(self._pieces)) if self._status == OK else []

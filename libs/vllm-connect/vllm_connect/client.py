@@ -6,7 +6,7 @@ by `await` only; what is said and understood is decided in `exchange`, which doe
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from types import TracebackType
 
 from vllm_connect.calls import Calls
@@ -88,6 +88,19 @@ class VllmClient:
     def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
         """Turn token ids into text with the server's tokenizer, special tokens kept."""
         return self.calls.read_text(self._ask(self.calls.detokenize(tokens, model)))
+
+    def token_bias(self, words: Mapping[str, float], *, model: str | None = None) -> dict[str, float]:
+        """Turn biases of words into the `logit_bias` of a request.
+
+        Args:
+            words: The bias of each word, from -100 to 100; every token of it gets the bias. A word in the middle of a text
+                begins with a space in most vocabularies: give both spellings.
+            model: The served model; None is the first.
+
+        Returns:
+            The bias by token id.
+        """
+        return {str(token): bias for word, bias in words.items() for token in self.tokenize(word, model=model)}
 
     def server_info(self, *, refresh: bool = False) -> ServerInfo:
         """Tell which server this is: version, models, context window; asked once and remembered.
@@ -200,6 +213,10 @@ class AsyncVllmClient:
     async def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
         """Turn token ids into text with the server's tokenizer, special tokens kept."""
         return self.calls.read_text(await self._ask(self.calls.detokenize(tokens, model)))
+
+    async def token_bias(self, words: Mapping[str, float], *, model: str | None = None) -> dict[str, float]:
+        """Turn biases of words into the `logit_bias` of a request; see `VllmClient.token_bias`."""
+        return {str(token): bias for word, bias in words.items() for token in await self.tokenize(word, model=model)}
 
     async def server_info(self, *, refresh: bool = False) -> ServerInfo:
         """Tell which server this is; see `VllmClient.server_info`."""

@@ -9,12 +9,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+import msgspec
+
 from vllm_connect.completion import Completion, ToolCall
-from vllm_connect.errors import ConfigurationError, ConstraintError
+from vllm_connect.errors import ConfigurationError, ConstraintError, RefusalError
+from vllm_connect.json_extraction import extract_json
 from vllm_connect.patterns import guarded, matches_whole
-from vllm_connect.request import ChatRequest, resolve_tool_choice
+from vllm_connect.request import ChatRequest
 from vllm_connect.schema_rewriting import with_null_as_type
 from vllm_connect.schema_rules import lint_schema
+from vllm_connect.tool_choice import resolve_tool_choice
 
 __all__ = ["promises_anything", "verify_answer"]
 
@@ -23,7 +27,11 @@ WHOLE = frozenset({"stop", "tool_calls"})
 
 def promises_anything(request: ChatRequest) -> bool:
     """Tell whether there is anything to hold an answer against."""
-    return request.check_constraints and (
+    return request.refusals == "error" or (request.check_constraints and _asks_for_a_form(request))
+
+
+def _asks_for_a_form(request: ChatRequest) -> bool:
+    return (
         request.structured_outputs is not None
         or request.response_format is not None
         or bool(request.tools and (request.tool_choice or _strict(request)))
@@ -39,7 +47,16 @@ def verify_answer(request: ChatRequest, answer: Completion) -> None:
 
     Raises:
         ConstraintError: A promise is broken; `partial` is the answer, and `code` is `truncated` where it was cut.
+        RefusalError: The server marks the answer as a refusal, and `refusals` is `error`.
     """
+    if answer.metadata.get("refused"):
+        if request.refusals == "error":
+            raise RefusalError("the model refused; its words are in .partial.text", partial=answer)
+        return
+    if not request.check_constraints:
+        return
+    if request.extract_json:
+        answer = msgspec.structs.replace(answer, text=extract_json(answer.text))
     choice = resolve_tool_choice(request.tool_choice, request.tools)
     _verify_calls(request, answer, choice)
     if answer.tool_calls or answer.invalid_tool_calls:

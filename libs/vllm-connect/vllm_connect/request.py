@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from vllm_connect.constraints import StructuredOutputs, constraint_body, translate_older
 from vllm_connect.conversation import MessagePolicy
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.tool_choice import resolve_tool_choice
 
-__all__ = ["ChatRequest", "RequestFields", "Version", "merge", "overlay", "resolve_tool_choice"]
+__all__ = ["ChatRequest", "RequestFields", "Version", "merge", "overlay"]
 
 Version = tuple[int, int, int]
 """A vLLM version; None where a version is expected stands for the newest."""
@@ -111,6 +112,15 @@ class RequestFields(BaseModel):
     check_constraints: bool = True
     """Raise a `ConstraintError` where an ended answer breaks what was asked of it: a schema, a choice, a regular
     expression, a required or named tool, one call at most; never sent."""
+
+    show_schema: bool = False
+    """Show the model, in the system message, what its answer is constrained to; never sent."""
+    extract_json: bool = False
+    """Take the JSON out of the code fence or the prose that a model puts round it; text then comes at the end; never
+    sent."""
+    refusals: Literal["text", "error"] = "text"
+    """What a refusal is, where the server marks one: the answer's text, with `refused` in the metadata, or a `RefusalError`;
+    never sent."""
 
     message_policy: MessagePolicy | Literal["auto", "none"] = "auto"
     """In which order the model's template takes messages: `auto` knows some families and learns from what the server says,
@@ -210,13 +220,16 @@ UNSENT = frozenset(
         "calls_in_reasoning",
         "check_constraints",
         "extra_body",
+        "extract_json",
         "message_policy",
         "reasoning",
         "reasoning_as_answer",
         "reasoning_parser",
+        "refusals",
         "repair",
         "repair_history",
         "response_format",
+        "show_schema",
         "stop",
         "structured_outputs",
         "text_source",
@@ -302,49 +315,6 @@ class ChatRequest(RequestFields):
             raise ConfigurationError("prompt_logprobs is not available in a stream: call invoke or complete")
         if self.continue_final_message and self.add_generation_prompt:
             raise ConfigurationError("continue_final_message and add_generation_prompt exclude each other: set one")
-
-
-def resolve_tool_choice(
-    choice: str | bool | Mapping[str, Any] | None, tools: list[dict[str, Any]] | None
-) -> str | dict[str, Any] | None:
-    """Spell a tool choice as vLLM does.
-
-    Args:
-        choice: `auto`, `none`, `required`, `any`, a boolean, a tool's name, or a dict in OpenAI's shape.
-        tools: The tools it chooses from.
-
-    Returns:
-        `auto`, `none`, `required`, a named choice, or None where nothing was chosen.
-
-    Raises:
-        ConfigurationError: The choice names no tool of the request, or there are none to choose from.
-    """
-    if choice is None or choice is False:
-        return None if choice is None or not tools else "none"
-    names = [tool.get("function", {}).get("name") for tool in tools or ()]
-    if choice in ("auto", "none") and isinstance(choice, str):
-        return choice if tools else None
-    if not tools:
-        raise ConfigurationError(f"tool_choice={_shown(choice)} needs tools: bind at least one, or drop it")
-    if choice is True or choice in ("any", "required"):
-        return "required"
-    name = choice if isinstance(choice, str) else _named(choice)
-    if name not in names:
-        known = ", ".join(str(n) for n in names)
-        raise ConfigurationError(f"tool_choice names the tool {name!r}, which is not bound: the tools are {known}")
-    return {"type": "function", "function": {"name": name}}
-
-
-def _named(choice: Mapping[str, Any] | bool) -> Any:
-    """Read the name out of OpenAI's, Anthropic's or the bare shape."""
-    if not isinstance(choice, Mapping):
-        return None
-    function = choice.get("function")
-    return function.get("name") if isinstance(function, Mapping) else choice.get("name")
-
-
-def _shown(choice: object) -> str:
-    return repr(choice) if isinstance(choice, str | bool) else "{…}"
 
 
 def _older_reasoning(message: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,9 @@ from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.output import OutputParser
 from vllm_connect.parsing.sniffing import sniffing_format
 from vllm_connect.raw_text import TokenIdsFilter
-from vllm_connect.request import ChatRequest, Version, resolve_tool_choice
+from vllm_connect.request import ChatRequest, Version
 from vllm_connect.stream import DeltaFilter
+from vllm_connect.tool_choice import resolve_tool_choice
 
 __all__ = ["Knowledge", "Plan", "plan_answer"]
 

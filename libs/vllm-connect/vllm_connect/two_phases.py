@@ -12,7 +12,8 @@ from vllm_connect.completion import Completion
 from vllm_connect.deltas import Delta, Finish, Logprobs, Metadata, TextDelta
 from vllm_connect.errors import ConstraintError
 from vllm_connect.promises import verify_answer
-from vllm_connect.request import ChatRequest, resolve_tool_choice
+from vllm_connect.request import ChatRequest
+from vllm_connect.tool_choice import resolve_tool_choice
 
 __all__ = ["TwoPhases"]
 

@@ -1,0 +1,73 @@
+r"""The JSON in an answer of a model that talks round it.
+
+"Sure!\n```json\n{"a": 1}\n```\nAnything else?" has `{"a": 1}`. It is for models and servers that ignore a constraint, and
+done only when asked for with `extract_json=True`: it decides which words of the model count.
+"""
+
+import json
+import re
+
+from vllm_connect.deltas import Delta, Finish, TextDelta
+
+__all__ = ["JsonExtraction", "extract_json"]
+
+FENCED = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+MOST_OPENERS = 50
+"""Brackets that are tried as the begin of the JSON, so that a text of nothing else costs no square of its length."""
+
+
+def extract_json(text: str) -> str:
+    """Find the JSON in a text.
+
+    Args:
+        text: An answer.
+
+    Returns:
+        The text itself if it is JSON, else what the first code fence with JSON holds, else the first whole object or list;
+        the text itself where there is none.
+    """
+    for candidate in (text, *(fence[1] for fence in FENCED.finditer(text))):
+        if _is_json(candidate):
+            return candidate
+    decoder = json.JSONDecoder()
+    for _, opener in zip(range(MOST_OPENERS), re.finditer(r"[{\[]", text), strict=False):
+        try:
+            _, end = decoder.raw_decode(text, opener.start())
+        except (ValueError, RecursionError):
+            continue
+        return text[opener.start() : end]
+    return text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+class JsonExtraction:
+    """Keeps an answer's text until its end, and gives the JSON in it."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, list[str]] = {}
+        self._ends: list[Delta] = []
+
+    def hold(self, deltas: list[Delta]) -> list[Delta]:
+        """Keep text and ends; give the rest."""
+        told: list[Delta] = []
+        for delta in deltas:
+            if isinstance(delta, TextDelta):
+                self._texts.setdefault(delta.choice, []).append(delta.text)
+            elif isinstance(delta, Finish):
+                self._ends.append(delta)
+            else:
+                told.append(delta)
+        return told
+
+    def release(self) -> list[Delta]:
+        """Give the JSON of each choice, and the ends."""
+        texts: list[Delta] = [TextDelta(extract_json("".join(pieces)), c) for c, pieces in self._texts.items()]
+        ends, self._texts, self._ends = self._ends, {}, []
+        return texts + ends

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from vllm_connect import ChatRequest, ConfigurationError, StructuredOutputs, merge, overlay
-from vllm_connect.request import resolve_tool_choice
+from vllm_connect.tool_choice import resolve_tool_choice
 
 USER = [{"role": "user", "content": "Hi"}]
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}

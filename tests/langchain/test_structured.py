@@ -2,10 +2,12 @@
 
 import dataclasses
 import datetime as dt
-from typing import Any, Optional
+import enum
+from typing import Any, Literal, Optional
 
 import pytest
 from langchain_core.exceptions import OutputParserException
+from langchain_core.output_parsers import StrOutputParser
 from langchain_vllm.errors import ConfigurationError, ConstraintError, StructuredOutputError
 from langchain_vllm.structured import Method
 from pydantic import BaseModel
@@ -109,6 +111,84 @@ def test_the_tool_is_forced() -> None:
     assert body["tool_choice"] == {"type": "function", "function": {"name": "Joke"}}
     assert body["tools"][0]["function"]["strict"] is True
     assert body["parallel_tool_calls"] is False
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+BARE: list[tuple[Any, str, Any, Any]] = [
+    (Literal["a", "b"], "b", ["a", "b"], "b"),
+    (Literal["a", 1, True], "true", ["a", "1", "true"], True),
+    (Color, "\nblue", ["red", "blue"], Color.BLUE),
+    (Level, "2", ["1", "2"], Level.HIGH),
+    (bool, "false", ["true", "false"], False),
+    (int, "7", {"title": "answer", "type": "integer"}, 7),
+    (list[int], "[1, 2]", {"title": "answer", "type": "array", "items": {"type": "integer"}}, [1, 2]),
+    (Literal["a"] | None, '"a"', None, "a"),
+    (Literal["1", 1], "1", None, 1),
+    (list[Joke], f"[{TEXT}]", None, [Joke(**VALUE)]),
+]
+
+
+@pytest.mark.parametrize(("schema", "text", "sent", "expected"), BARE, ids=lambda case: str(case)[:20])
+async def test_a_type_that_is_no_object(schema: Any, text: str, sent: Any, expected: Any) -> None:
+    script = Scripted([Answer(text)])
+    model = script.model(structured_outputs={"regex": "x"}).with_structured_output(schema)
+    assert model.invoke("Hi") == expected
+    assert await model.ainvoke("Hi") == expected
+    assert list(model.stream("Hi"))[-1] == expected
+    body = script.asked[0]
+    if isinstance(sent, list):
+        assert body["structured_outputs"] == {"choice": sent}
+        assert "response_format" not in body
+    else:
+        assert "structured_outputs" not in body
+        schema_sent = body["response_format"]["json_schema"]["schema"]
+        assert sent is None or schema_sent == sent
+    raw = Scripted([Answer("what?")]).model().with_structured_output(schema, include_raw=True).invoke("Hi")
+    assert raw["parsed"] is None
+    assert isinstance(raw["parsing_error"], StructuredOutputError)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"), [(Color, '"red"', Color.RED), (bool, "true", True), (list[int], "[1]", [1])]
+)
+def test_a_type_that_is_no_object_as_a_tool(schema: Any, value: str, expected: Any) -> None:
+    name = getattr(schema, "__name__", "") if schema is Color else "answer"
+    script = answering(f'{{"value": {value}}}', "function_calling", name)
+    assert script.model().with_structured_output(schema, method="function_calling").invoke("Hi") == expected
+    (tool,) = script.asked[0]["tools"]
+    assert list(tool["function"]["parameters"]["properties"]) == ["value"]
+    broken = answering('{"other": 1}', "function_calling", name).model()
+    with pytest.raises(StructuredOutputError, match="no value"):
+        broken.with_structured_output(schema, method="function_calling").invoke("Hi")
+
+
+@pytest.mark.parametrize("schema", [bool, Color, list[int]])
+def test_json_mode_is_for_objects(schema: Any) -> None:
+    with pytest.raises(ConfigurationError, match="json_schema"):
+        Scripted([]).model().with_structured_output(schema, method="json_mode")
+
+
+@pytest.mark.parametrize("schema", ["int", object(), 5, type("Plain", (), {})])
+def test_what_is_no_type_is_refused(schema: Any) -> None:
+    with pytest.raises(ConfigurationError, match="schema"):
+        Scripted([]).model().with_structured_output(schema)
+
+
+@pytest.mark.parametrize("constraint", [{"regex": r"\d{3}"}, {"grammar": 'root ::= "1" "2" "3"'}, {"choice": ["123"]}])
+def test_a_pattern_or_a_grammar_is_bound(constraint: dict[str, Any]) -> None:
+    script = Scripted([Answer("123")])
+    runnable = script.model().bind(structured_outputs=constraint) | StrOutputParser()
+    assert (runnable.invoke("Hi"), "".join(runnable.stream("Hi"))) == ("123", "123")
+    assert script.asked[0]["structured_outputs"] == constraint
 
 
 def test_json_mode_needs_no_schema() -> None:

@@ -549,8 +549,8 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         """Answer in the form of a schema.
 
         Args:
-            schema: A pydantic class (v1 or v2), a `TypedDict`, a dataclass, a JSON schema, or a tool's dict. Only
-                `json_mode` works without one.
+            schema: A pydantic class (v1 or v2), a `TypedDict`, a dataclass, a JSON schema, a tool's dict, or another type,
+                such as `Literal["a", "b"]`, an `Enum`, `bool` or `list[int]`. Only `json_mode` works without one.
             method: `json_schema` constrains the answer; `function_calling` forces a call of a tool with the schema;
                 `json_mode` constrains the answer to a JSON object, whose form the prompt has to describe.
             include_raw: Give `{"raw", "parsed", "parsing_error"}`, and raise nothing for an answer that cannot be used.
@@ -574,6 +574,8 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
                 raise ConfigurationError("json_mode has no strict: leave it out, or use json_schema")
             refuse_unknown(kwargs, CALL_ARGUMENTS)
             form = None if schema is None else form_of(schema)
+            if form is not None and form.read_call is not None and method == "json_mode":
+                raise ConfigurationError("json_mode gives an object, which this type is none of: use json_schema")
         shown: Any = schema if form is None or form.tool is None else form.tool
         traced: dict[str, Any] = {}
         if form is not None:
@@ -584,9 +586,13 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
             model = self.bind_tools(
                 tool, tool_choice=name, **{"parallel_tool_calls": False, "check_constraints": False, **traced, **kwargs}
             )
-            return parsed(model, FormParser(form=form, tool=name), include_raw=include_raw)
-        wanted = {"type": "json_object"} if method == "json_mode" else response_format(schema, strict=strict)
-        model = self.bind(**{"response_format": wanted, "check_constraints": False, **traced, **kwargs})
+            return parsed(model, FormParser(form=form.of_call(), tool=name), include_raw=include_raw)
+        wanted: dict[str, Any] = {"response_format": {"type": "json_object"}, "structured_outputs": None}
+        if form is not None and form.choices is not None:
+            wanted = {"response_format": None, "structured_outputs": {"choice": list(form.choices)}}
+        elif method != "json_mode":
+            wanted["response_format"] = response_format(schema, strict=strict)
+        model = self.bind(**{**wanted, "check_constraints": False, **traced, **kwargs})
         return parsed(model, FormParser(form=form), include_raw=include_raw)
 
     # Counting tokens

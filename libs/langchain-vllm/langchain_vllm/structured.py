@@ -7,6 +7,7 @@ Source: the structured outputs of vLLM 0.32.0, and BaseChatModel.with_structured
 """
 
 import dataclasses
+import enum
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -24,12 +25,14 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, Runn
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from langchain_vllm.bare import as_tool, choices_of, is_bare, type_adapter, value_of
 from langchain_vllm.errors import ConfigurationError, StructuredOutputError
 
 __all__ = ["Form", "FormParser", "Method", "Schema", "form_of", "parsed", "response_format"]
 
 Method: TypeAlias = Literal["json_schema", "function_calling", "json_mode"]
-Schema: TypeAlias = Mapping[str, Any] | type
+Schema: TypeAlias = Any
+"""A dict, a class, or any type that pydantic knows, which no type checker can say."""
 RESPONSE_FORMATS = frozenset({"json_object", "json_schema", "structural_tag", "text"})
 
 
@@ -43,6 +46,8 @@ class Form:
         read: Turns an answer's JSON text into what the caller wants; raises ValueError.
         partial: Whether a part of the answer is something to show: it is for dicts.
         tool: What to bind as a tool in place of the schema, where LangChain cannot read that as one.
+        choices: The words among which the answer is one, None where it is JSON.
+        read_call: Reads a tool's arguments, None where they are read as an answer is.
     """
 
     name: str
@@ -50,22 +55,52 @@ class Form:
     read: Callable[[str], Any]
     partial: bool
     tool: dict[str, Any] | None = None
+    choices: tuple[str, ...] | None = None
+    read_call: Callable[[str], Any] | None = None
+
+    def of_call(self) -> "Form":
+        """Give the form of a tool's arguments."""
+        return self if self.read_call is None else dataclasses.replace(self, read=self.read_call)
 
 
 def form_of(schema: Schema) -> Form:
     """Understand a schema.
 
     Args:
-        schema: A pydantic class (v1 or v2), a `TypedDict`, a dataclass, a JSON schema, or a tool's dict.
+        schema: A pydantic class (v1 or v2), a `TypedDict`, a dataclass, a JSON schema, a tool's dict, or another type:
+            `Literal["a", "b"]`, an `Enum`, `bool`, `list[int]`.
 
     Raises:
         ConfigurationError: It is none of these.
     """
-    if isinstance(schema, type):
-        return _form_of_class(schema)
-    if not isinstance(schema, Mapping):
-        raise ConfigurationError(f"a schema is a class or a dict, not {type(schema).__name__}")
-    return _form_of_dict(dict(schema))
+    if isinstance(schema, Mapping):
+        return _form_of_dict(dict(schema))
+    if isinstance(schema, str):
+        raise ConfigurationError("a schema is a class, a type or a dict, not str")
+    return _form_of_type(schema) if is_bare(schema) else _form_of_class(schema)
+
+
+def _form_of_type(schema: Any) -> Form:
+    adapter = type_adapter(schema)
+    name = _name(getattr(schema, "__name__", "answer")) if isinstance(schema, enum.EnumMeta) else "answer"
+    plain = {"title": name, **adapter.json_schema()}
+    values = choices_of(schema)
+
+    def chosen(text: str) -> Any:
+        try:
+            return (values or {})[text.strip()]
+        except KeyError:
+            raise ValueError("it is none of the choices") from None
+
+    return Form(
+        name,
+        plain,
+        adapter.validate_json if values is None else chosen,
+        partial=False,
+        tool=as_tool(name, plain),
+        choices=None if values is None else tuple(values),
+        read_call=value_of(adapter.validate_python),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ SOURCES := libs tests cookbook
 .PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz differential bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Install the three packages and the tools into .venv
 
@@ -69,8 +69,18 @@ fuzz: install ## Fuzz the parsers and the SSE decoder with more than a million e
 differential: install ## Hold our parsers against the installed vLLM's, and write cookbook/formats.md
 	$(BIN)/python -m tests.live.differential --write cookbook/formats.md
 
-bench: install ## Measure the transports
+.venv-peers: install tests/peers.txt tests/peers-llamaindex.txt ## Install the adapters that ours are compared with
+	for peer in "" -llamaindex; do \
+		test -x .venv-peers$$peer/bin/python || $(BIN)/python -m venv .venv-peers$$peer; \
+		$(BIN)/uv pip install -q -p .venv-peers$$peer/bin/python -r tests/peers$$peer.txt || exit 1; \
+	done
+	touch $@
+
+bench: .venv-peers ## Measure clients, peers and floors; FLAGS are those of python -m tests.bench
+	$(BIN)/python -m tests.bench $(FLAGS)
+
+bench-transports: install ## Measure the transports alone
 	$(BIN)/python tests/bench/transports.py
 
 clean: ## Remove what the other targets made
-	rm -rf dist build .venv .venv-floors .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	rm -rf dist build .venv .venv-floors .venv-peers .venv-peers-llamaindex .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

@@ -53,10 +53,10 @@ CASES = [
     Case("reasoning-astream", "astream", Workload("reasoning", 1000), ALL, times=2),
     Case("tool-astream", "astream", Workload("tool", 100), ALL, times=10),
     Case("bursts-astream", "astream", Workload("text", 500, 10, 2), (*MODELS, *FLOORS, *ALONE), times=2),
-    Case("astreams-64", "astream", Workload("text", 200), ALL, at_once=64),
-    Case("astreams-256", "astream", Workload("text", 100), ALL, at_once=256),
+    Case("astreams-64", "astream", Workload("text", 100), ALL, at_once=64),
+    Case("astreams-256", "astream", Workload("text", 50), ALL, at_once=256),
     Case("paced-64", "astream", Workload("text", 40, 1, 40), ASKING, at_once=64),
-    Case("calls-64", "acall", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", at_once=64, times=2),
+    Case("calls-64", "acall", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", at_once=64),
     Case("call", "call", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", times=50),
     Case("acall", "acall", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", times=50),
     Case("short-stream", "stream", Workload("text", 5), (*MODELS, *FLOORS, *ALONE), "call", times=50),
@@ -69,6 +69,6 @@ CASES = [
 
 GROWTH = {
     "chunks": [Case(f"chunks-{n}", "astream", Workload("text", n), APART) for n in (200, 2000, 20000)],
-    "streams": [Case(f"streams-{n}", "astream", Workload("text", 200), APART, at_once=n) for n in (1, 16, 256)],
+    "streams": [Case(f"streams-{n}", "astream", Workload("text", 50), APART, at_once=n) for n in (1, 16, 256)],
 }
 """Cases whose cost should be in proportion to their number."""

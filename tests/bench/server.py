@@ -4,6 +4,7 @@ It prints its port. `GET /cpu` is the CPU time it has used, in seconds, so that 
 """
 
 import asyncio
+import sys
 import time
 
 from tests.bench.workloads import Workload, answer
@@ -64,10 +65,14 @@ class Answering(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serve on a free port, whose number is printed."""
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=1024)
+    """Serve on a free port, whose number is printed, until standard input ends: with the process that began this one."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ended.set)
+    server = await loop.create_server(Answering, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    await ended.wait()
+    server.close()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Measuring:
         run = self._run_of(case, url)
         if case.name not in self._warm and not case.name.endswith("-new"):
             self._warm.add(case.name)
-            run(min(case.times, 2))
+            run(1)
         gc.collect()
         started, began = time.process_time(), time.perf_counter()
         counted = run(case.times)

@@ -137,9 +137,11 @@ def test_every_schema_is_kept_or_its_breach_an_error(client: VllmClient) -> None
     assert counts["kept"] > counts["broken"]
 
 
-@pytest.mark.parametrize("server", ["parser", "no parser"])
+@pytest.mark.parametrize("server", ["parser", "parser, strict", "no parser"])
 def test_every_forced_call_fits_or_is_an_error(request: pytest.FixtureRequest, server: str) -> None:
-    client = request.getfixturevalue("client" if server == "parser" else "plain_client")
+    client = request.getfixturevalue("plain_client" if server == "no parser" else "client")
+    strict = {"strict": True} if "strict" in server else {}
+    tools = [{**tool, "function": {**tool["function"], **strict}} for tool in TOOLS]
     counts = SPLIT[f"forced calls, {server}"] = Counter[str]()
     validators = {t["function"]["name"]: Draft202012Validator(t["function"]["parameters"]) for t in TOOLS}
     questions = ["What is 3 + 4?", "How is the weather in Paris?", "Tell me a joke.", "Hi"]
@@ -149,7 +151,7 @@ def test_every_forced_call_fits_or_is_an_error(request: pytest.FixtureRequest, s
             client,
             stream=bool(number % 2),
             messages=[{"role": "user", "content": questions[number % len(questions)]}],
-            tools=TOOLS,
+            tools=tools,
             tool_choice=choice,
             max_tokens=80,
             seed=number,
@@ -166,3 +168,4 @@ def test_every_forced_call_fits_or_is_an_error(request: pytest.FixtureRequest, s
             whole = [call for call in error.partial.tool_calls if validators[call.name].is_valid(call.parsed())]
             assert len(whole) < len(error.partial.tool_calls) or not whole
     assert counts["kept"]
+    assert not counts["broken"] or server == "parser"  # such a server holds arguments only where `strict` says so

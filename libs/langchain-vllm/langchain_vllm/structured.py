@@ -24,6 +24,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from vllm_connect import Completion
 
 from langchain_vllm.bare import as_tool, choices_of, is_bare, type_adapter, value_of
 from langchain_vllm.errors import ConfigurationError, StructuredOutputError
@@ -200,12 +201,16 @@ class FormParser(BaseCumulativeTransformOutputParser[Any]):
         if partial and getattr(message, "chunk_position", "last") != "last":
             return self._part(text or "")
         if text is None:
-            raise StructuredOutputError(_no_call(message, str(self.tool)), llm_output=message.text)
+            problem = _no_call(message, str(self.tool))
+            raise StructuredOutputError(problem, llm_output=message.text, partial=_kept(message, message.text))
         try:
             return json.loads(_unfenced(text)) if self.form is None else self.form.read(_unfenced(text))
         except ValueError as error:
             reason = _why(message, text) or f"it does not have the form of the schema: {_reason(error)}"
-        raise StructuredOutputError(f"the answer cannot be used: {reason}", llm_output=text)
+        facts = {"code": "truncated"} if message.response_metadata.get("finish_reason") == "length" else {}
+        raise StructuredOutputError(
+            f"the answer cannot be used: {reason}", llm_output=text, partial=_kept(message, text), **facts
+        )
 
     def parse(self, text: str) -> Any:
         """Read a text."""
@@ -241,6 +246,14 @@ def _no_call(message: BaseMessage, tool: str) -> str:
     for call in getattr(message, "invalid_tool_calls", ()):
         return f"the answer cannot be used: the call of {call['name']!r} is invalid: {call['error']}"
     return f"the server did not enforce the call of the tool {tool!r}: the answer has none; try method='json_schema'"
+
+
+def _kept(message: BaseMessage, text: str) -> Completion:
+    return Completion(
+        text=text,
+        reasoning=message.additional_kwargs.get("reasoning_content", ""),
+        finish_reason=message.response_metadata.get("finish_reason"),
+    )
 
 
 def _why(message: BaseMessage, text: str) -> str | None:

@@ -28,7 +28,7 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import Model, PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 from typing_extensions import override
-from vllm_connect import ConstraintError
+from vllm_connect import Completion, ConstraintError
 
 from llama_index_vllm.partial import PartialObject
 from llama_index_vllm.tools import ToolCalling
@@ -220,19 +220,21 @@ def read_output(output_cls: type[Model], response: ChatResponse) -> Model:
         The object.
 
     Raises:
-        StructuredOutputError: It is no such object.
+        StructuredOutputError: It is no such object; `partial.text` is what came instead.
     """
     text = _text(response)
     facts = response.additional_kwargs
     cut = facts.get("finish_reason") == "length"
+    kept = Completion(text=text, finish_reason=facts.get("finish_reason"))
     if not text:
-        raise _truncated(output_cls) if cut else _empty(output_cls)
+        raise _truncated(output_cls, kept) if cut else _empty(output_cls, kept)
     try:
         if facts.get("invalid_tool_calls"):
-            raise _truncated(output_cls) if cut else _wrong(output_cls, facts["invalid_tool_calls"][0]["error"])
+            broken = facts["invalid_tool_calls"][0]["error"]
+            raise _truncated(output_cls, kept) if cut else _wrong(output_cls, broken, kept)
         return output_cls.model_validate_json(text)
     except ValidationError as error:
-        problem = _truncated(output_cls) if cut else _wrong(output_cls, _described(error))
+        problem = _truncated(output_cls, kept) if cut else _wrong(output_cls, _described(error), kept)
     raise problem
 
 
@@ -246,23 +248,26 @@ def _described(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'it'}: {problem['msg']}" for problem in problems)
 
 
-def _truncated(output_cls: type[BaseModel]) -> StructuredOutputError:
+def _truncated(output_cls: type[BaseModel], kept: Completion) -> StructuredOutputError:
     return StructuredOutputError(
         f"the answer was cut before it was a whole {output_cls.__name__}: raise max_tokens, or let the model think less",
         code="truncated",
+        partial=kept,
     )
 
 
-def _empty(output_cls: type[BaseModel]) -> StructuredOutputError:
+def _empty(output_cls: type[BaseModel], kept: Completion | None = None) -> StructuredOutputError:
     return StructuredOutputError(
         f"the answer is empty where a {output_cls.__name__} was asked for: look at its reasoning, "
         "and whether the server's reasoning parser is the model's",
         code="empty",
+        partial=kept,
     )
 
 
-def _wrong(output_cls: type[BaseModel], problem: str) -> StructuredOutputError:
+def _wrong(output_cls: type[BaseModel], problem: str, kept: Completion) -> StructuredOutputError:
     return StructuredOutputError(
         f"the answer is no {output_cls.__name__} ({problem}): the server did not enforce the schema, "
-        "or the class demands more than its schema says"
+        "or the class demands more than its schema says",
+        partial=kept,
     )

@@ -26,6 +26,7 @@ from vllm_connect.schema_prompt import show_constraint
 from vllm_connect.server import read_models
 from vllm_connect.strategy import Knowledge, plan_answer
 from vllm_connect.stream import EVENT_STREAM, ChatStream, DeltaFilter
+from vllm_connect.strict_tools import would_be_held
 from vllm_connect.two_phases import TwoPhases
 from vllm_connect.wire.http import HttpRequest
 
@@ -152,6 +153,9 @@ class ChatExchange(Exchange):
         deltas = self._told(self._stream.end())
         if self._stream.failure is not None:
             return deltas + (self._phases.released() if self._phases is not None else [])
+        if self._loosely_forced(self._stream) and not self._request.stream:
+            self._once_more(self._stream)
+            return [Metadata({"asked_again": "the arguments of a forced call did not fit their schema"})]
         deltas += self._told(self._concluded(self._stream))
         if self._changes:
             deltas.append(Metadata(self._changes))
@@ -246,6 +250,15 @@ class ChatExchange(Exchange):
         self._request = phases.second
         self._once_more(stream)
         return phases.set_aside()
+
+    def _loosely_forced(self, stream: ChatStream) -> bool:
+        """See that the server forced a call and not its arguments, and remember it."""
+        if self._knowledge.wants_strict(self._request.model):
+            return False
+        loose = would_be_held(self._request, fold_choices(stream.deltas, tools=self._request.tools))
+        if loose:
+            self._knowledge.learn_strict(self._request.model)
+        return loose
 
     def _once_more(self, stream: ChatStream) -> None:
         self._again = True

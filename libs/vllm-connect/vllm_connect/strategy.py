@@ -29,6 +29,7 @@ from vllm_connect.parsing.sniffing import sniffing_format
 from vllm_connect.raw_text import TokenIdsFilter
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.stream import DeltaFilter
+from vllm_connect.strict_tools import is_forced, strict_tools
 from vllm_connect.tool_choice import resolve_tool_choice
 
 __all__ = ["Knowledge", "Plan", "plan_answer"]
@@ -45,6 +46,7 @@ class Knowledge:
     def __init__(self) -> None:
         self._without_tool_parser: set[str | None] = set()
         self._eaten: set[str | None] = set()
+        self._wants_strict: set[str | None] = set()
         self._policies: dict[str | None, MessagePolicy] = {}
         self.roots: dict[str, str] | None = None
         self.takes_structural_tags = True
@@ -64,6 +66,14 @@ class Knowledge:
     def eats_calls(self, model: str | None) -> bool:
         """Tell whether the server's parser is known to eat a model's calls."""
         return model in self._eaten
+
+    def learn_strict(self, model: str | None) -> None:
+        """Remember that the server holds a forced call's arguments to their schema only where a tool is `strict`."""
+        self._wants_strict.add(model)
+
+    def wants_strict(self, model: str | None) -> bool:
+        """Tell whether a forced call's arguments are known to be held only where a tool is `strict`."""
+        return model in self._wants_strict
 
     def learn_policy(self, model: str | None, policy: MessagePolicy) -> None:
         """Remember in which order a model's template takes messages."""
@@ -134,6 +144,8 @@ def plan_answer(request: ChatRequest, knowledge: Knowledge, version: Version | N
     if knowledge.has_no_tool_parser(request.model) or _text_source(request, knowledge) != "content":
         return _parsed_here(request, format_, knowledge, family, version)
     new_filter = _filters(request, format_, family, f"recovered:{format_.names[0]}", recover=True)
+    if knowledge.wants_strict(request.model) and is_forced(choice):
+        request = request.model_copy(update={"tools": strict_tools(request.tools)})
     return Plan(request.body(version), new_filter, retries_without_parser=True)
 
 

@@ -459,3 +459,33 @@ def test_a_poisoned_history_is_repaired_told_and_logged_without_its_text(caplog:
     assert "SECRET" not in caplog.text
     _, asked = run(start(messages=poisoned, repair_history=False), said("Hello"))
     assert asked[0][1]["messages"] == poisoned
+
+
+FUNCTION: dict[str, Any] = dict(TOOL["function"])  # type: ignore[arg-type] # the tool's other entry is a string
+
+
+def forced_call(arguments: str) -> tuple[int, Any]:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    return said("", "tool_calls", tool_calls=[call])
+
+
+def test_a_forced_call_whose_arguments_do_not_fit_is_asked_for_again_strictly_and_for_good() -> None:
+    knowledge = Knowledge()
+    answer, asked = run(start(knowledge, tool_choice="required"), forced_call("true"), forced_call('{"x": 1}'))
+    assert [call.arguments for call in answer.tool_calls] == ['{"x": 1}']
+    assert (answer.invalid_tool_calls, answer.finish_reason) == ((), "tool_calls")
+    assert "did not fit" in answer.metadata["asked_again"]
+    assert asked[0][1]["tools"] == [TOOL]
+    assert asked[1][1]["tools"][0]["function"] == {**FUNCTION, "strict": True}
+    _, asked = run(start(knowledge, tool_choice="required"), forced_call('{"x": 1}'))
+    assert asked[0][1]["tools"][0]["function"]["strict"] is True
+    _, asked = run(start(knowledge), forced_call('{"x": 1}'))
+    assert asked[0][1]["tools"] == [TOOL]
+    with pytest.raises(ConstraintError):
+        run(start(knowledge, tool_choice="required"), forced_call("{}"))
+
+
+def test_a_tool_that_says_itself_whether_it_is_strict_is_asked_for_once() -> None:
+    loose = {"type": "function", "function": {**FUNCTION, "strict": False}}
+    with pytest.raises(ConstraintError):
+        run(start(tools=[loose], tool_choice="required"), forced_call("{}"))

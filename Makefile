@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz differential bench clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz differential bench soak cancel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,13 @@ bench: .venv-peers ## Measure clients, peers and floors; FLAGS are those of pyth
 	$(BIN)/python -m tests.bench $(FLAGS)
 
 bench-transports: install ## Measure the transports alone
+soak: install ## Run 100,000 streams and plot memory, descriptors and tasks (ARGS="--streams 1000", --write for the page)
+	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+cancel: install ## Cancel 60 % of 50,000 requests and show the pool whole (ARGS as for soak: --requests 1000, --write)
+	$(BIN)/python -m tests.faults.cancel $(ARGS)
+
+bench: install ## Measure the transports
 	$(BIN)/python tests/bench/transports.py
 
 clean: ## Remove what the other targets made

@@ -273,13 +273,12 @@ def _reason(error: ValueError) -> str:
     return str(error)
 
 
-FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*(?:```\s*)?\Z", re.DOTALL)
-
-
 def _unfenced(text: str) -> str:
     """Take JSON out of the code fence that a model may put round it."""
-    fenced = FENCED.match(text) if text.lstrip().startswith("```") else None
-    return fenced[1] if fenced else text
+    opener, line_end, fenced = text.lstrip().partition("\n")
+    if not line_end or opener.rstrip() not in ("```", "```json"):
+        return text
+    return fenced.rstrip().removesuffix("```")
 
 
 def parsed(

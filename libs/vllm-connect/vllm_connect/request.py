@@ -15,6 +15,7 @@ from vllm_connect.constraints import StructuredOutputs, constraint_body, transla
 from vllm_connect.conversation import MessagePolicy
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.tool_choice import resolve_tool_choice
+from vllm_connect.untrusted import check_media, refuse_control_tokens
 
 __all__ = ["ChatRequest", "RequestFields", "Version", "merge", "overlay"]
 
@@ -129,6 +130,9 @@ class RequestFields(BaseModel):
     """Put tool calls of the conversation into a form that every template can read: arguments that are no JSON object,
     results without a call, calls without a result; never sent."""
 
+    refuse_control_tokens: bool = False
+    """Refuse a model's control tokens, such as `<|im_end|>`, in what users and tools say; they pass otherwise; never sent."""
+
     tool_parser: Any = "auto"
     """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
     reasoning_parser: str | None = "auto"
@@ -226,6 +230,7 @@ UNSENT = frozenset(
         "reasoning_as_answer",
         "reasoning_parser",
         "refusals",
+        "refuse_control_tokens",
         "repair",
         "repair_history",
         "response_format",
@@ -303,6 +308,9 @@ class ChatRequest(RequestFields):
     def _check(self) -> None:
         if not self.messages:
             raise ConfigurationError("messages is empty: give at least one message")
+        check_media(self.messages)
+        if self.refuse_control_tokens:
+            refuse_control_tokens(self.messages)
         if isinstance(self.stop, list) and len(self.stop) > MAX_STOP_STRINGS:
             raise ConfigurationError(
                 f"stop has {len(self.stop)} strings and vLLM takes {MAX_STOP_STRINGS}: drop some, or use stop_token_ids"

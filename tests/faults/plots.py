@@ -7,7 +7,8 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of how to draw
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from tests.faults.cancel import Storm
@@ -46,7 +47,7 @@ def plot_cancel(result: "Storm", file: Path) -> None:
     _save(figure, file)
 
 
-def _save(figure: "plt.Figure", file: Path) -> None:
+def _save(figure: Figure, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110, metadata={"Software": None})
     plt.close(figure)

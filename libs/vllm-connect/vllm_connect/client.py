@@ -183,15 +183,9 @@ class AsyncVllmClient:
         self._transport = AsyncTransport(self.config, http_client)
         self._cut = whole if self.config.coalesce else apart
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[list[Delta], None]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[list[Delta], None]:
         """Ask for a stream; see `VllmClient.stream`."""
-        exchange = self.calls.stream(request, await self._version(request))
-        run = self._run(exchange)
-        try:
-            async for deltas in run:
-                yield deltas
-        finally:
-            await run.aclose()
+        return self._run(request)
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Ask for an answer and wait for all of it; see `VllmClient.complete`."""
@@ -255,7 +249,9 @@ class AsyncVllmClient:
         except VllmError:
             return None
 
-    async def _run(self, exchange: Exchange) -> AsyncGenerator[list[Delta], None]:
+    async def _run(self, asked: Exchange | ChatRequest) -> AsyncGenerator[list[Delta], None]:
+        """Carry an exchange out, or that of a stream's request: a loop that ends closes nested generators in any order."""
+        exchange = asked if isinstance(asked, Exchange) else self.calls.stream(asked, await self._version(asked))
         timers = Timers(timeouts_of(self.config), time.monotonic())
         while not exchange.finished:
             try:

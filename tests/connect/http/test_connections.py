@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection as Pipe
 
@@ -271,15 +271,20 @@ def test_loop_that_was_only_closed(server: FaultServer) -> None:
 
 
 def test_stream_open_when_the_loop_ends() -> None:
+    """The loop closes the caller's generators, and with them the answer."""
     with FaultServer([send(STREAM_HEAD + event(HI)), stall]) as server:
         settings = config(server)
         transport = AsyncTransport(settings)
-        held = []
+
+        async def pieces() -> AsyncIterator[bytes]:
+            async with transport.open(CHAT, timers(settings)) as reply:
+                async for piece in reply:
+                    yield piece
+
+        held = [pieces()]
 
         async def leave() -> None:
-            context = transport.open(CHAT, timers(settings))
-            reply = await context.__aenter__()
-            held.append((context, reply, await anext(aiter(reply))))
+            assert await anext(held[0])
 
         asyncio.run(leave())
         server.wait_for_hang_up()

@@ -14,8 +14,9 @@ import threading
 import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
@@ -296,7 +297,7 @@ class SessionPool:
     """
 
     def __init__(self, route: Route) -> None:
-        self._route = route
+        self.route = route
         self._urls: dict[str, Any] = {}
         self._forget()
 
@@ -307,21 +308,9 @@ class SessionPool:
         self._held: dict[Loop, _Held] = {}
         weakref.finalize(self, _let_go, self._held, self._pid).atexit = False
 
-    @asynccontextmanager
-    async def open(self, request: HttpRequest, timers: Timers) -> AsyncIterator[SessionReply]:
+    def open(self, request: HttpRequest, timers: Timers) -> "_Opened":
         """Send a request and wait for the answer's headers; see `AsyncTransport.open`."""
-        place = Place(self._route, timers, streaming=request.streaming)
-        response = await self._ask(request, place)
-        reply = None
-        try:
-            reply = SessionReply(response, read_head(response.status, response.headers.items(), place), place)
-            yield reply
-            await reply.finish()
-        finally:
-            if reply is None:
-                response.close()
-            else:
-                reply.close()
+        return _Opened(self, request, timers)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop, and those of loops that are closed."""
@@ -339,13 +328,13 @@ class SessionPool:
         if found is not None and not found.session.closed:
             return found.session
         await self.aclose()
-        held = _Held(_new_session(self._route), loop)
+        held = _Held(_new_session(self.route), loop)
         await held.begin()
         with self._lock:
             self._held[loop] = held
         return held.session
 
-    async def _ask(self, request: HttpRequest, place: Place) -> "ClientResponse":
+    async def ask(self, request: HttpRequest, place: Place) -> "ClientResponse":
         """Send a request, again if the server had closed the connection that waited for it."""
         session = await self._session()
         for resend in range(MAX_RESENDS + 1):
@@ -370,7 +359,7 @@ class SessionPool:
         raise AssertionError("the last resend returned or raised")
 
     async def _send(self, session: "ClientSession", request: HttpRequest, opening: _Opening) -> "ClientResponse":
-        route = self._route
+        route = self.route
         body = request.body
         headers = route.headers_of(request)
         options: dict[str, Any] = {}
@@ -394,8 +383,42 @@ class SessionPool:
         if url is None:
             from yarl import URL  # noqa: PLC0415 - comes with aiohttp, which is slow to import
 
-            url = self._urls[path] = URL(f"{self._route.origin}{self._route.prefix}{path}", encoded=True)
+            url = self._urls[path] = URL(f"{self.route.origin}{self.route.prefix}{path}", encoded=True)
         return url
+
+
+class _Opened:
+    """An answer for as long as its context lasts.
+
+    It is no generator: a loop that ends closes generators in any order, the caller's before or after this one.
+    """
+
+    def __init__(self, pool: SessionPool, request: HttpRequest, timers: Timers) -> None:
+        self._pool = pool
+        self._request = request
+        self._timers = timers
+        self._reply: SessionReply | None = None
+
+    async def __aenter__(self) -> SessionReply:
+        place = Place(self._pool.route, self._timers, streaming=self._request.streaming)
+        response = await self._pool.ask(self._request, place)
+        try:
+            self._reply = SessionReply(response, read_head(response.status, response.headers.items(), place), place)
+        finally:
+            if self._reply is None:
+                response.close()
+        return self._reply
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reply is None:
+            return
+        try:
+            if kind is None:
+                await self._reply.finish()
+        finally:
+            self._reply.close()
 
 
 _opening: ContextVar[_Opening] = ContextVar("opening")

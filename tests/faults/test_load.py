@@ -1,0 +1,30 @@
+"""The two long commands, small: what they show of a few hundred requests must hold too."""
+
+from pathlib import Path
+
+from tests.faults.cancel import AFTERWARDS, storm
+from tests.faults.plots import plot_cancel, plot_soak
+from tests.faults.soak import soak
+
+
+def test_a_small_soak(tmp_path: Path) -> None:
+    """F114."""
+    result = soak(streams=400, concurrency=64)
+    assert (result.wrong, result.left, result.orphans) == (0, (0, 0), 0)
+    assert result.samples[-1].streams == 400
+    assert max(sample.descriptors for sample in result.samples) <= 64 + 32
+    assert "| wrong or failed | 0 |" in result.table()
+    plot_soak(result, tmp_path / "soak.png")
+    assert (tmp_path / "soak.png").stat().st_size > 1000
+
+
+def test_a_small_storm(tmp_path: Path) -> None:
+    """F11."""
+    result = storm(requests=500)
+    assert result.cancelled + result.answered == 500
+    assert result.cancelled > 250
+    assert (result.wrong, result.orphans, result.left) == (0, 0, (0, 0))
+    assert result.afterwards == AFTERWARDS
+    assert result.most_open <= result.pool == 10
+    plot_cancel(result, tmp_path / "cancel.png")
+    assert (tmp_path / "cancel.png").stat().st_size > 1000

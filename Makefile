@@ -80,14 +80,13 @@ bench: .venv-peers ## Measure clients, peers and floors; FLAGS are those of pyth
 	$(BIN)/python -m tests.bench $(FLAGS)
 
 bench-transports: install ## Measure the transports alone
-soak: install ## Run 100,000 streams and plot memory, descriptors and tasks (ARGS="--streams 1000", --write for the page)
-	$(BIN)/python -m tests.faults.soak $(ARGS)
-
-cancel: install ## Cancel 60 % of 50,000 requests and show the pool whole (ARGS as for soak: --requests 1000, --write)
-	$(BIN)/python -m tests.faults.cancel $(ARGS)
-
-bench: install ## Measure the transports
 	$(BIN)/python tests/bench/transports.py
+
+soak: install ## Run 100,000 streams and plot memory, descriptors and tasks (FLAGS="--streams 1000", --write)
+	$(BIN)/python -m tests.faults.soak $(FLAGS)
+
+cancel: install ## Cancel 60 % of 50,000 requests and show the pool whole (FLAGS="--requests 1000", --write)
+	$(BIN)/python -m tests.faults.cancel $(FLAGS)
 
 clean: ## Remove what the other targets made
 	rm -rf dist build .venv .venv-floors .venv-peers .venv-peers-llamaindex .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

@@ -1,6 +1,6 @@
 """What a conversation may carry that others have written: URLs of media, and text with control tokens in it.
 
-`{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}` is refused, since the server would read its own disk.
+`{"type": "image_url", "image_url": {"url": "file:/etc/passwd"}}` is refused, since the server would read its own disk.
 Media are never fetched here: `http:`, `https:` and `data:` go to the server as they are. A model's control tokens, such as
 `<|im_end|>`, are part of any text and pass; where users are not trusted to open a turn of their own, they can be refused.
 """

@@ -16,6 +16,8 @@ __all__ = ["repair_history"]
 
 Message = dict[str, Any]
 NOT_RUN = "The call was not run."
+SHOWN = 64
+"""Characters of an id that a note shows; a model or a server wrote it."""
 WITHOUT_CALL = "Result of a tool call that is not in this conversation:"
 
 
@@ -49,7 +51,7 @@ def _result(message: Message, waiting: list[str], notes: list[str]) -> Message:
     if called in waiting:
         waiting.remove(called)
         return message
-    notes.append(f"the result of {called!r} has no call before it and is sent as a user turn")
+    notes.append(f"the result of {called[:SHOWN]!r} has no call before it and is sent as a user turn")
     content = message.get("content")
     text = [{"type": "text", "text": WITHOUT_CALL}, *content] if isinstance(content, list) else None
     return {"role": "user", "content": text or f"{WITHOUT_CALL}\n{content or ''}"}
@@ -57,7 +59,7 @@ def _result(message: Message, waiting: list[str], notes: list[str]) -> Message:
 
 def _answer_missing(out: list[Message], waiting: list[str], notes: list[str]) -> None:
     for called in waiting:
-        notes.append(f"the call {called!r} has no result and is answered in its place")
+        notes.append(f"the call {called[:SHOWN]!r} has no result and is answered in its place")
         out.append({"role": "tool", "tool_call_id": called, "content": NOT_RUN})
     waiting.clear()
 
@@ -81,7 +83,9 @@ def _whole(call: Any, notes: list[str]) -> Any:
         if arguments.strip() in ("", "null"):
             text = "{}"
         else:
-            notes.append(f"the arguments of {call.get('id')!r} are no JSON object and are sent as text in one")
+            notes.append(
+                f"the arguments of {str(call.get('id'))[:SHOWN]!r} are no JSON object and are sent as text in one"
+            )
             text = json.dumps({"invalid_arguments": arguments}, ensure_ascii=False)
     else:
         text = json.dumps(arguments if isinstance(arguments, dict) else {}, ensure_ascii=False)

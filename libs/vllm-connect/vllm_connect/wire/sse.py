@@ -29,7 +29,7 @@ class SSEDecoder:
     """Cuts a stream of bytes into events.
 
     Args:
-        max_event_bytes: Largest event, in bytes of its data and of an unfinished line.
+        max_event_bytes: Largest event, in bytes of its lines of data, however they are cut.
     """
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -146,7 +146,7 @@ class SSEDecoder:
                 value = value[1:]
             if field == b"data":
                 self._data.append(value)
-                self._data_size += len(value) + 1
+                self._data_size += len(line)
                 self._check(self._data_size)
             elif field == b"event":
                 self._name = value.decode("utf-8", "replace")

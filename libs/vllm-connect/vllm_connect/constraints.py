@@ -38,7 +38,8 @@ class StructuredOutputs(BaseModel):
     json_object: bool | None = None
     """Any JSON object."""
     disable_any_whitespace: bool | None = None
-    """Forbid white space that JSON does not need, with which a weak model fills its budget."""
+    """Forbid white space that JSON does not need, with which a weak model fills its budget. vLLM 0.32 ignores it in a
+    request, as it does `whitespace_pattern`: `--structured-outputs-config` of the server decides."""
     disable_additional_properties: bool | None = None
     """Forbid properties that the schema does not name."""
     whitespace_pattern: str | None = None

@@ -35,12 +35,13 @@ class Core:
 
     def __init__(self, url: str, **settings: Any) -> None:
         given = {name: settings.pop(name, None) for name in ("http_client", "async_http_client")}
+        self.extra_body = settings.pop("extra_body", None)
         config = VllmConfig(base_url=url, **settings)
         self.client = VllmClient(config, http_client=given["http_client"])
         self.waiting = AsyncVllmClient(config, http_client=given["async_http_client"], calls=self.client.calls)
 
     def _request(self, prompt: str) -> ChatRequest:
-        return ChatRequest(messages=[{"role": "user", "content": prompt}], model="demo")
+        return ChatRequest(messages=[{"role": "user", "content": prompt}], model="demo", extra_body=self.extra_body)
 
     def ask(self, prompt: str) -> str:
         return self.client.complete(self._request(prompt)).text

@@ -32,7 +32,7 @@ def read_arguments(text: str) -> dict[str, Any]:
     Raises:
         ArgumentsError: The text is not one strict, finite, bounded JSON object.
     """
-    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    if _size(text) > MAX_BYTES:
         raise ArgumentsError(f"arguments are larger than {MAX_BYTES} bytes")
     if _depth_exceeds(text, MAX_DEPTH):
         raise ArgumentsError(f"arguments are nested deeper than {MAX_DEPTH} levels")
@@ -123,6 +123,14 @@ def _depth_exceeds(text: str, limit: int) -> bool:
         elif char in "}]":
             depth -= 1
     return False
+
+
+def _size(text: str) -> int:
+    """Count bytes, but no more characters than it takes to know that they are too many."""
+    try:
+        return len(text[: MAX_BYTES + 1].encode())
+    except UnicodeEncodeError:
+        raise ArgumentsError("arguments hold half of a surrogate pair") from None
 
 
 def _refuse_lone_surrogates(value: dict[str, Any]) -> None:

@@ -221,13 +221,15 @@ class Gzip:
             ProtocolError: The bytes are not gzip.
         """
         while data:
+            if self._unpack.eof:  # one packed file may follow another (RFC 1952, section 2.2)
+                self._unpack = zlib.decompressobj(31)
             try:
                 piece = self._unpack.decompress(data, PIECE)
             except zlib.error:
                 piece = None
             if piece is None:
                 raise ProtocolError("the server's answer is not the gzip it claims to be", code="bad_encoding")
-            data = self._unpack.unconsumed_tail
+            data = self._unpack.unused_data if self._unpack.eof else self._unpack.unconsumed_tail
             if piece:
                 yield piece
 

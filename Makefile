@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz differential bench soak cancel clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz differential bench faults soak cancel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +72,7 @@ differential: install ## Hold our parsers against the installed vLLM's, and writ
 .venv-peers: install tests/peers.txt tests/peers-llamaindex.txt ## Install the adapters that ours are compared with
 	for peer in "" -llamaindex; do \
 		test -x .venv-peers$$peer/bin/python || $(BIN)/python -m venv .venv-peers$$peer; \
-		$(BIN)/uv pip install -q -p .venv-peers$$peer/bin/python -r tests/peers$$peer.txt || exit 1; \
+		$(BIN)/uv pip install -q -p .venv-peers$$peer/bin/python -r tests/peers$$peer.txt tqdm $(addprefix -e ,$(PACKAGES)) || exit 1; \
 	done
 	touch $@
 
@@ -81,6 +81,9 @@ bench: .venv-peers ## Measure clients, peers and floors; FLAGS are those of pyth
 
 bench-transports: install ## Measure the transports alone
 	$(BIN)/python tests/bench/transports.py
+
+faults: install ## Try every fault on our clients (FLAGS="--client openai" after `make .venv-peers`, --write)
+	$(BIN)/python -m tests.faults $(FLAGS)
 
 soak: install ## Run 100,000 streams and plot memory, descriptors and tasks (FLAGS="--streams 1000", --write)
 	$(BIN)/python -m tests.faults.soak $(FLAGS)

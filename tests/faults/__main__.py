@@ -5,40 +5,92 @@ today, which need an environment with them; `--write` puts the table into the pa
 """
 
 import argparse
+import json
+import subprocess
 import sys
-import time
-from collections import defaultdict
 from pathlib import Path
 
 from tqdm import tqdm
 
 from tests.faults.clients import CLIENTS, WAYS
-from tests.faults.judge import Verdict, try_cell
+from tests.faults.judge import try_cell
+from tests.faults.peers import ENVIRONMENTS, peer
 from tests.faults.scenarios import FAULTS
+from tests.pages import replace_section
+
+RESULTS = Path("bench-results") / "faults"
+TITLES = {
+    "core": "vllm-connect",
+    "langchain": "ChatVllm",
+    "llamaindex": "VllmLLM",
+    "openai": "ChatOpenAI",
+    "openai-like": "OpenAILike",
+}
+Found = dict[str, dict[str, list[str]]]
+"""What was wrong, by fault and way; empty lists where nothing was."""
+
+
+def tried(name: str, wanted: list[str]) -> Found:
+    """Try faults on one client."""
+    maker = peer(name) if name in ENVIRONMENTS else None
+    faults = [fault for fault in FAULTS if not wanted or fault.id in wanted]
+    cells = [(fault, loop, mode) for fault in faults for loop, mode in WAYS if fault.scripts(mode) is not None]
+    found: Found = {}
+    for fault, loop, mode in tqdm(cells, desc=name, unit="cell", disable=not sys.stderr.isatty()):
+        wrong = try_cell(fault, name, loop, mode, maker).wrong
+        found.setdefault(fault.id, {})[f"{loop} {mode}"] = wrong
+        if wrong:
+            print(f"{fault.id} {name} {loop} {mode}: {'; '.join(wrong)}", flush=True)
+    return found
+
+
+def table(results: dict[str, Found]) -> str:
+    """Lay out a row for each fault: in how many ways each client did right, and what went wrong."""
+    names = [name for name in TITLES if name in results]
+    lines = ["| | fault | " + " | ".join(TITLES[name] for name in names) + " |", "|---" * (len(names) + 2) + "|"]
+    for fault in FAULTS:
+        cells = [_cell(results[name].get(fault.id)) for name in names]
+        alone = "" if fault.stream and fault.unary else f" ({fault.why_not})"
+        lines.append(f"| {fault.id} | {fault.title}{alone} | " + " | ".join(cells) + " |")
+    totals = []
+    for name in names:
+        ways = [wrong for of_fault in results[name].values() for wrong in of_fault.values()]
+        totals.append(f"**{sum(not wrong for wrong in ways)} of {len(ways)}**")
+    return "\n".join([*lines, "| | cells right | " + " | ".join(totals) + " |"])
+
+
+def _cell(ways: dict[str, list[str]] | None) -> str:
+    if ways is None:
+        return ""
+    wrong = [what for several in ways.values() for what in several]
+    if not wrong:
+        return "right"
+    first = wrong[0].replace("|", "/").replace("\n", " ")
+    return f"{sum(not w for w in ways.values())} of {len(ways)}: {first[:70]}"
 
 
 def main() -> int:
-    """Print a line for each fault; 1 if a cell is wrong."""
+    """Try, keep the results, print them; 1 if a cell is wrong."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("faults", nargs="*", help="numbers of faults; all by default")
-    options.add_argument("--client", action="append", help="a client; ours by default")
-    options.add_argument("--write", type=Path, help="a page in which to replace the table")
+    options.add_argument("--client", action="append", choices=[*TITLES], help="a client; our three by default")
+    options.add_argument("--write", type=Path, help="a page in which to put the table of all results kept")
     chosen = options.parse_args()
-    names = chosen.client or list(CLIENTS)
-    faults = [f for f in FAULTS if not chosen.faults or f.id in chosen.faults]
-    cells = [(f, n, w) for f in faults for n in names for w in WAYS if f.scripts(w[1]) is not None]
-    verdicts: dict[tuple[str, str], list[tuple[str, Verdict]]] = defaultdict(list)
-    for fault, name, (loop, mode) in tqdm(cells, unit="cell", disable=not sys.stderr.isatty()):
-        begun = time.monotonic()
-        verdict = try_cell(fault, name, loop, mode)
-        verdicts[fault.id, name].append((f"{loop} {mode}", verdict))
-        if verdict.wrong:
-            print(f"{fault.id} {name} {loop} {mode}: {'; '.join(verdict.wrong)}", flush=True)
-        if time.monotonic() - begun > 3:
-            print(f"{fault.id} {name} {loop} {mode}: {time.monotonic() - begun:.1f} s", flush=True)
-    wrong = sum(bool(v.wrong) for several in verdicts.values() for _, v in several)
-    print(f"{len(cells) - wrong} of {len(cells)} cells right")
-    return 1 if wrong else 0
+    results: dict[str, Found] = {}
+    for name in chosen.client or [*CLIENTS]:
+        home = ENVIRONMENTS.get(name)
+        if home is not None and not sys.executable.startswith(str(Path(home).absolute())):
+            subprocess.run([f"{home}/bin/python", "-m", "tests.faults", "--client", name, *chosen.faults], check=False)
+            continue
+        results[name] = tried(name, chosen.faults)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / f"{name}.json").write_text(json.dumps(results[name]))
+    ways = [wrong for found in results.values() for of_fault in found.values() for wrong in of_fault.values()]
+    print(f"{sum(not wrong for wrong in ways)} of {len(ways)} cells right")
+    if chosen.write:
+        kept = {name: json.loads(file.read_text()) for name in TITLES if (file := RESULTS / f"{name}.json").exists()}
+        replace_section(chosen.write, "faults", table(kept))
+    return 1 if any(ways) else 0
 
 
 if __name__ == "__main__":

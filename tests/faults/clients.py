@@ -181,7 +181,7 @@ class LlamaIndex:
         with closed(self._llm):
             if mode == "unary":
                 return self._llm.chat(messages, tools=TOOLS, **self._fields)  # type: ignore[no-any-return] # a response
-            return list(self._llm.stream_chat(messages, tools=TOOLS, **self._fields))[-1]
+            return list(self._llm.stream_chat(messages, tools=TOOLS, **self._fields))[-1]  # type: ignore[no-any-return] # a response
 
     async def _waiting(self, messages: list[ChatMessage], mode: str) -> ChatResponse:
         async with aclosed(self._llm):

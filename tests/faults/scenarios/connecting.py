@@ -1,6 +1,8 @@
 """The way to the server: refused, cut, silent, redirected."""
 
 import socket
+from collections.abc import Sequence
+from typing import TypedDict
 
 from vllm_connect import ConfigurationError, ConnectionFailedError, RequestTimeoutError
 
@@ -19,7 +21,14 @@ def closed_port() -> int:
         return port
 
 
-def both(*scripts: Script) -> dict[str, tuple[Script, ...]]:
+class Both(TypedDict):
+    """The scripts of both modes."""
+
+    stream: Sequence[Script]
+    unary: Sequence[Script]
+
+
+def both(*scripts: Script) -> Both:
     """Do the same whether a stream is asked for or not."""
     return {"stream": scripts, "unary": scripts}
 

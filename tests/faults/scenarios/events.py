@@ -205,11 +205,7 @@ FAULTS = (
             send(
                 UNFRAMED + b'data: {"choices":[{"index":0,\ndata: "delta":{"content":"a\xe2\x80\xa8b\xc2\x85c"}}]}\n\n'
             ),
-            send(
-                PLAIN[PLAIN.index(b"data", 80) :]
-                if False
-                else b"data: " + PLAIN.split(b"data: ")[3] + b"data: [DONE]\n\n"
-            ),
+            send(b"data: " + PLAIN.split(b"data: ")[3] + b"data: [DONE]\n\n"),
             close,
         ],
         text="a\u2028b\u0085c",

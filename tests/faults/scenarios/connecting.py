@@ -48,7 +48,7 @@ FAULTS = (
         "a name that does not exist",
         Wants(ConnectionFailedError, code="dns", requests=0),
         **both(FINE),
-        url="http://no-such-host.invalid:8000",
+        url="https://no-such-host.invalid",
         seconds=10,
     ),
     Fault(

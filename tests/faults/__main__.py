@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tests.faults.clients import CLIENTS, WAYS
+from tests.faults.elsewhere import ELSEWHERE
 from tests.faults.judge import try_cell
 from tests.faults.peers import ENVIRONMENTS, peer
 from tests.faults.scenarios import FAULTS
@@ -52,6 +53,12 @@ def table(results: dict[str, Found]) -> str:
         cells = [_cell(results[name].get(fault.id)) for name in names]
         alone = "" if fault.stream and fault.unary else f" ({fault.why_not})"
         lines.append(f"| {fault.id} | {fault.title}{alone} | " + " | ".join(cells) + " |")
+    for other in ELSEWHERE:
+        place = (
+            f"[{other.where.partition('::')[2]}](../{other.where.partition('::')[0]})" if other.where else "not tried"
+        )
+        note = f" ({other.note})" if other.note else ""
+        lines.append(f"| {other.id} | {other.title} | {place}{note} |" + " |" * (len(names) - 1))
     totals, logged = [], []
     for name in names:
         ways = [wrong for of_fault in results[name].values() for wrong in of_fault.values()]

@@ -1,0 +1,84 @@
+"""Faults that are no exchange of one request and its answer, and the tests that try them.
+
+A process that forks, a pool that is full, a key in a pickle: each has a test of its own, which is named here so that the
+table has every fault. One that nobody tries says so.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["ELSEWHERE", "Tried"]
+
+
+class Tried(NamedTuple):
+    """A fault that is tried elsewhere.
+
+    Attributes:
+        id: Its number.
+        title: What happens.
+        where: The test, `file::function`; empty where there is none.
+        note: What is not tried.
+    """
+
+    id: str
+    title: str
+    where: str
+    note: str = ""
+
+
+CONNECTIONS = "tests/connect/http/test_connections.py"
+ROUTES = "tests/connect/http/test_routes.py"
+CONFIG = "tests/connect/config/test_config.py"
+LIFE = "tests/faults/test_lifecycle.py"
+HOSTILE = "tests/faults/test_hostile.py"
+LIMITS = "tests/faults/test_limits.py"
+
+ELSEWHERE: tuple[Tried, ...] = (
+    Tried(
+        "F03", "a host that never answers", f"{LIFE}::test_cancelling_while_connecting", "the way to it is cancelled"
+    ),
+    Tried("F07", "the server closed the idle connection", f"{CONNECTIONS}::test_closed_while_waiting_costs_nothing"),
+    Tried("F08", "idle longer than the server waits", f"{CONNECTIONS}::test_expired", "ten thousand paced calls"),
+    Tried("F10", "the pool is full", f"{CONNECTIONS}::test_pool_is_full"),
+    Tried("F11", "cancelled under contention", "tests/faults/test_load.py::test_a_small_storm"),
+    Tried("F12", "a proxy in the environment", f"{ROUTES}::test_loopback_request_stays_here"),
+    Tried("F13", "a proxy that breaks off", f"{ROUTES}::test_proxy_that_breaks_off"),
+    Tried("F36", "a redirect between http and https", "tests/connect/failures/test_failures.py::test_redirect"),
+    Tried("F69", "two answers by turns", "tests/llamaindex/test_chat.py::test_further_answers_stand_in_raw"),
+    Tried(
+        "F95",
+        "a call's tags that are only quoted",
+        "tests/connect/core/test_strategy.py::test_what_is_not_whole_declared_and_fitting_stays_text",
+    ),
+    Tried("F98", "a megabyte of markers", "tests/connect/parsing/test_laws.py::test_time_is_linear"),
+    Tried("F99", "text that would be run", "tests/rules/test_hostile_text.py::test_nothing_is_evaluated"),
+    Tried("F100", "cancelled in the middle", f"{LIFE}::test_cancelling"),
+    Tried("F101", "a stream that is closed", f"{LIFE}::test_leaving_a_stream"),
+    Tried("F102", "a stream that is dropped", f"{LIFE}::test_leaving_a_stream_of_a_loop"),
+    Tried("F103", "a stream that is left and still held", "", "there is no reaper: close it, or use a context"),
+    Tried("F104", "cancelled while connecting or closing", f"{LIFE}::test_cancelling_the_close"),
+    Tried("F105", "a timeout or a sibling cancels", f"{LIFE}::test_cancelling"),
+    Tried("F106", "a hundred loops, one object", f"{LIFE}::test_a_hundred_loops_one_after_the_other"),
+    Tried("F107", "eight threads with loops", f"{LIFE}::test_loops_in_eight_threads"),
+    Tried("F108", "fork after use", f"{LIFE}::test_fork_after_use"),
+    Tried("F109", "spawn, pickle, copies", f"{LIFE}::test_spawn_and_pickle"),
+    Tried("F110", "a hundred threads", f"{LIFE}::test_a_hundred_threads"),
+    Tried("F111", "the end of the interpreter, with an open stream", f"{LIFE}::test_exit_with_an_open_stream"),
+    Tried("F112", "a client of the caller's", f"{LIFE}::test_a_client_of_the_caller_is_never_closed"),
+    Tried("F113", "the consumer raises", f"{LIFE}::test_a_consumer_raises"),
+    Tried("F114", "a hundred thousand streams", "tests/faults/test_load.py::test_a_small_soak"),
+    Tried("F115", "the key in what is shown or kept", f"{CONFIG}::test_secrets_do_not_leave"),
+    Tried("F116", "secrets in headers and addresses", f"{CONFIG}::test_credentials_leave_the_url"),
+    Tried("F117", "a key with a line end", f"{CONFIG}::test_key_that_cannot_be_sent"),
+    Tried("F118", "a key that is no ASCII", f"{CONFIG}::test_key_that_cannot_be_sent"),
+    Tried("F120", "the key in an error's chain or pickle", "tests/faults/test_secrets.py::test_logs_and_errors"),
+    Tried("F121", "the key in traces", "tests/langchain/test_settings.py::test_secrets_are_nowhere_to_be_seen"),
+    Tried("F122", "the key in recordings", "tests/recording/test_cassettes.py::test_no_secret_is_recorded"),
+    Tried(
+        "F123",
+        "media from a disk",
+        f"{HOSTILE}::test_media_from_elsewhere_are_refused",
+        "private hosts are not refused",
+    ),
+    Tried("F124", "control tokens in a user's text", f"{HOSTILE}::test_control_tokens_pass_unchanged"),
+    Tried("F127", "a key over http", f"{ROUTES}::test_key_over_plain_http_warns_once"),
+)

@@ -104,6 +104,7 @@ EMBEDS = given("image_embeds", "QQ==")
         (ANTHROPIC_PNG, image(PNG)),
         ({"type": "image", "source": {"type": "url", "url": ADDRESS}}, image(ADDRESS)),
         ({"type": "file", "base64": "QQ==", "mime_type": "image/png"}, image(PNG)),
+        ({"type": "input_image", "image_url": ADDRESS, "detail": "low"}, image(ADDRESS, detail="low")),
         ({"type": "audio", "base64": "QQ==", "mime_type": "audio/wav"}, given("input_audio", WAV)),
         (
             {"type": "audio", "base64": "QQ==", "mime_type": "audio/mpeg"},
@@ -131,6 +132,8 @@ def test_a_block_has_its_part(block: dict[str, Any], part: dict[str, Any]) -> No
     [
         ({"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}, "x"),
         ({"type": "text-plain", "text": "x"}, "x"),
+        ({"type": "text-plain", "base64": "w6Q=", "mime_type": "text/plain"}, "ä"),
+        ({"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64,w6Q="}}, "ä"),
         ({"text": "x"}, "x"),
         ({"type": "refusal", "refusal": "x"}, "x"),
         ({"type": "file", "base64": "w6Q=", "mime_type": "text/plain"}, "ä"),
@@ -148,6 +151,10 @@ def test_a_block_of_text_is_text(block: dict[str, Any], text: str) -> None:
         (HumanMessage([{"type": "image", "file_id": "f1"}]), "stores no files"),
         (HumanMessage([{"type": "file", "base64": "!", "mime_type": "text/plain"}]), "UTF-8"),
         (HumanMessage([{"type": "non_standard", "value": {}}]), "non_standard"),
+        (HumanMessage([{"type": "text-plain", "url": "http://x/a.txt", "mime_type": "text/plain"}]), "downloaded"),
+        (HumanMessage([{"type": "file", "url": "http://x/a.pdf", "mime_type": "application/pdf"}]), "downloaded"),
+        (HumanMessage([{"type": "search_result", "title": "x"}]), "search_result"),
+        (HumanMessage([{"type": "imgae", "url": "http://x/a.png"}]), "imgae"),
         (RemoveMessage(id="1"), "RemoveMessage"),
     ],
 )

@@ -87,6 +87,11 @@ def _part(block: Mapping[str, Any]) -> Part:
     if kind is None and "text" in block:
         kind = "text"
     write = WRITERS.get(str(kind))
+    if write is None and kind not in PARTS:
+        raise ConfigurationError(
+            f"a block of the type {str(kind)!r} has no counterpart in vLLM: leave it out, give it as text, an image, audio "
+            'or video, or, if the server knows the type, as {"type": "non_standard", "value": block}'
+        )
     part = write(block) if write else dict(block)
     if uuid := block.get("uuid") or (block.get("extras") or {}).get("uuid"):
         part["uuid"] = uuid
@@ -99,6 +104,25 @@ def _text(text: str) -> Part:
 
 def _text_block(block: Mapping[str, Any]) -> Part:
     return _text(str(block.get("text") or block.get("refusal") or ""))
+
+
+def _plain_text(block: Mapping[str, Any]) -> Part:
+    """Write a text document, which may hold its text as it is or in base64."""
+    if isinstance(block.get("text"), str):
+        return _text_block(block)
+    data, _ = _data(block)
+    if data is None:
+        raise ConfigurationError(
+            'a text-plain block needs "text" or "base64": nothing is downloaded, so give what is in it'
+        )
+    return _decoded(data)
+
+
+def _decoded(data: str) -> Part:
+    try:
+        return _text(base64.b64decode(data, validate=True).decode())
+    except (binascii.Error, UnicodeDecodeError):
+        raise ConfigurationError("a text file block holds no base64 of UTF-8 text") from None
 
 
 def _non_standard(block: Mapping[str, Any]) -> Part:
@@ -163,6 +187,9 @@ def _raw_url(kind: str) -> Callable[[Mapping[str, Any]], Part]:
 
 def _file(block: Mapping[str, Any]) -> Part:
     """Write a file whose kind vLLM takes: an image, audio, video or text."""
+    inner = block.get("file")
+    if isinstance(inner, Mapping) or isinstance(block.get("file_data"), str):
+        block = _from_data_url(inner if isinstance(inner, Mapping) else block)
     _, mime = _data(block)
     modality, _, _ = (mime or "").partition("/")
     if modality in DEFAULT_MIME:
@@ -171,19 +198,29 @@ def _file(block: Mapping[str, Any]) -> Part:
     if (block.get("source") or {}).get("type") == "text":
         return _text(str(data))
     if modality == "text" and data is not None:
-        try:
-            return _text(base64.b64decode(data, validate=True).decode())
-        except (binascii.Error, UnicodeDecodeError):
-            raise ConfigurationError("a text file block holds no base64 of UTF-8 text") from None
+        return _decoded(data)
+    if data is None and block.get("url"):
+        raise ConfigurationError("a file given by its URL is not downloaded: give its data, or its text")
     raise ConfigurationError(
         f"vLLM takes no files of the type {mime or 'unknown'}: pass text, images, audio or video, "
         "or turn the file into one of them first"
     )
 
 
+def _from_data_url(inner: Mapping[str, Any]) -> dict[str, Any]:
+    """Read OpenAI's `{"file_data": "data:application/pdf;base64,…"}` as a standard block."""
+    head, _, data = str(inner.get("file_data") or "").partition(";base64,")
+    return {"base64": data, "mime_type": head.removeprefix("data:")} if data else {}
+
+
+def _input_image(block: Mapping[str, Any]) -> Part:
+    """Write an image of OpenAI's Responses API, whose URL is bare."""
+    return _media("image")({"url": block.get("image_url"), "detail": block.get("detail")})
+
+
 WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "text": _text_block,
-    "text-plain": _text_block,
+    "text-plain": _plain_text,
     "input_text": _text_block,
     "output_text": _text_block,
     "refusal": _text_block,
@@ -191,10 +228,15 @@ WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "audio": _media("audio"),
     "video": _media("video"),
     "file": _file,
+    "input_file": _file,
+    "input_image": _input_image,
     "document": _file,
     "image_url": _raw_url("image_url"),
     "audio_url": _raw_url("audio_url"),
     "video_url": _raw_url("video_url"),
     "non_standard": _non_standard,
 }
-"""How each block is written; a block of another type is a part already."""
+"""How each block is written."""
+
+PARTS = frozenset({"audio_embeds", "image_embeds", "image_pil", "input_audio", "prompt_embeds", "video_embeds"})
+"""Types of vLLM's own that are sent as they are."""

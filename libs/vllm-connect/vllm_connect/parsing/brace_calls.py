@@ -5,6 +5,7 @@ out when the call's brace closes.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
 __all__ = ["BraceCalls"]
+
+_VALUE_END = re.compile(r"[,}\]]")
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ class _Reader:
             return self.map()
         if self._is("["):
             return self._list()
-        end = min((i for i in (self._text.find(c, self._at) for c in ",}]") if i >= 0), default=len(self._text))
+        ending = _VALUE_END.search(self._text, self._at)
+        end = ending.start() if ending else len(self._text)
         if self._text[self._at : self._at + 1] == '"':
             value, end = json.JSONDecoder().raw_decode(self._text, self._at)
             self._at = end

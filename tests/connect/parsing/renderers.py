@@ -172,7 +172,7 @@ TAG_FORMATS: dict[str, Render] = {
         "</atem:function_calls><|eom|>",
     ),
     "muse": tags(
-        "<|start|>assistant to=f<|message|><atem:function_calls>",
+        "<atem:function_calls>",
         '<atem:invoke name="NAME">',
         '<atem:parameter name="KEY">VALUE</atem:parameter>',
         "</atem:invoke>",

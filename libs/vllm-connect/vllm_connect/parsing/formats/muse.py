@@ -7,6 +7,7 @@ reasoning, and a bare name may stand twice, `f.f`. Source: the muse parsers of v
 """
 
 from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.formats.muse_glimmer import is_addressed
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tag_calls import TagCalls
 from vllm_connect.parsing.tools import Tools
@@ -30,7 +31,7 @@ def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
     if opener == CALLS:
         return (yield from _calls(scanner, opener, tools))
     recipient = "" if opener == BODY else (yield from _recipient(scanner))
-    while recipient is not None:
+    while recipient is not None and is_addressed(recipient, tools):
         scanner.accept()
         if recipient not in UNSEEN:
             break

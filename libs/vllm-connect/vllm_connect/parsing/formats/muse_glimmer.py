@@ -13,6 +13,9 @@ from vllm_connect.parsing.tools import Tools
 
 CALLS, HEADER, BARE = "<atem:function_calls>", "<|start|>assistant to=", "<|start|>assistant<|message|>"
 
+PEOPLE = frozenset({"", "self", "user", "commentary", "developer"})
+"""Recipients that are no tools."""
+
 _calls = TagCalls(
     "<atem:invoke name=",
     "</atem:invoke>",
@@ -23,6 +26,12 @@ _calls = TagCalls(
 )
 
 
+def is_addressed(recipient: str, tools: Tools) -> bool:
+    """Tell whether a header is one: to somebody there is, or to a tool of the request."""
+    known = recipient in PEOPLE or tools.declares(recipient)
+    return known or tools.declares(recipient.rpartition(".")[2]) or tools.declares(recipient.partition(".")[0])
+
+
 def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
     if opener == CALLS:
         return (yield from _calls(scanner, opener, tools))
@@ -30,7 +39,7 @@ def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
         scanner.accept()
         return False
     recipient, mark = yield from scanner.up_to("<|message|>", limit=MAX_NAME)
-    if not mark:
+    if not mark or not is_addressed(recipient.strip(), tools):
         return False
     scanner.accept()
     if recipient.strip() == "self":

@@ -26,7 +26,7 @@ from vllm_connect.schema_prompt import show_constraint
 from vllm_connect.server import read_models
 from vllm_connect.strategy import Knowledge, plan_answer
 from vllm_connect.stream import EVENT_STREAM, ChatStream, DeltaFilter
-from vllm_connect.strict_tools import would_be_held
+from vllm_connect.strict_tools import may_be_loose, would_be_held
 from vllm_connect.two_phases import TwoPhases
 from vllm_connect.wire.http import HttpRequest
 
@@ -253,7 +253,7 @@ class ChatExchange(Exchange):
 
     def _loosely_forced(self, stream: ChatStream) -> bool:
         """See that the server forced a call and not its arguments, and remember it."""
-        if self._knowledge.wants_strict(self._request.model):
+        if self._knowledge.wants_strict(self._request.model) or not may_be_loose(self._request):
             return False
         loose = would_be_held(self._request, fold_choices(stream.deltas, tools=self._request.tools))
         if loose:

@@ -7,7 +7,7 @@ says how the calls came: `{"tool_calls_via": "client:hermes"}`.
 from collections.abc import Callable
 from typing import Any
 
-from vllm_connect.deltas import Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
+from vllm_connect.deltas import WHOLE, Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
 from vllm_connect.first_call import FirstCall
 from vllm_connect.parsing.output import OutputParser
 from vllm_connect.parsing.repair import RepairFilter
@@ -15,7 +15,6 @@ from vllm_connect.stream import DeltaFilter
 
 __all__ = ["ParsingFilter"]
 
-WHOLE = frozenset({"stop", "tool_calls"})
 ADVICE: dict[str, dict[str, Any]] = {
     "stop": {
         "advice": "all of the answer is reasoning: the server may have filed it there by mistake; "

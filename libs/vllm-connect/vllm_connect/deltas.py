@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 __all__ = [
+    "WHOLE",
     "Delta",
     "Finish",
     "Logprobs",
@@ -67,6 +68,10 @@ class ToolCallDelta(Struct, frozen=True, gc=False):
     arguments: str = ""
     choice: int = 0
     ended: bool | None = None
+
+
+WHOLE = frozenset({"stop", "tool_calls"})
+"""Finish reasons of an answer that was not cut."""
 
 
 class Finish(Struct, frozen=True, gc=False):

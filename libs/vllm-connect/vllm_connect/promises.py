@@ -12,17 +12,16 @@ from typing import Any, NoReturn
 import msgspec
 
 from vllm_connect.completion import Completion, ToolCall
+from vllm_connect.deltas import WHOLE
 from vllm_connect.errors import ConfigurationError, ConstraintError, RefusalError
 from vllm_connect.json_extraction import extract_json
 from vllm_connect.patterns import guarded, matches_whole
 from vllm_connect.request import ChatRequest
 from vllm_connect.schema_rewriting import with_null_as_type
 from vllm_connect.schema_rules import lint_schema
-from vllm_connect.tool_choice import resolve_tool_choice
+from vllm_connect.tool_choice import is_forced, resolve_tool_choice
 
 __all__ = ["promises_anything", "verify_answer"]
-
-WHOLE = frozenset({"stop", "tool_calls"})
 
 
 def promises_anything(request: ChatRequest) -> bool:
@@ -69,7 +68,7 @@ def verify_answer(request: ChatRequest, answer: Completion) -> None:
 
 def _verify_calls(request: ChatRequest, answer: Completion, choice: str | dict[str, Any] | None) -> None:
     schemas = {tool["function"]["name"]: tool["function"] for tool in request.tools or ()}
-    forced = choice not in (None, "auto", "none")
+    forced = is_forced(choice)
     for call in answer.tool_calls:
         function = schemas.get(call.name) or {}
         if forced or function.get("strict"):

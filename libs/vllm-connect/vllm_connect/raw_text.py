@@ -12,14 +12,12 @@ Source: the tool parsers, serve/tokenize/protocol.py and openai/completion/proto
 from collections.abc import Mapping
 from typing import Any
 
-from vllm_connect.deltas import Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
+from vllm_connect.deltas import WHOLE, Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.request import ChatRequest
 from vllm_connect.stream import DeltaFilter
 
 __all__ = ["TokenIdsFilter", "completions_body", "tokenize_body"]
-
-WHOLE = frozenset({"stop", "tool_calls"})
 
 OF_THE_PROMPT = (
     "model",

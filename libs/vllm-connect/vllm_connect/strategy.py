@@ -29,8 +29,8 @@ from vllm_connect.parsing.sniffing import sniffing_format
 from vllm_connect.raw_text import TokenIdsFilter
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.stream import DeltaFilter
-from vllm_connect.strict_tools import is_forced, strict_tools
-from vllm_connect.tool_choice import resolve_tool_choice
+from vllm_connect.strict_tools import strict_tools
+from vllm_connect.tool_choice import is_forced, resolve_tool_choice
 
 __all__ = ["Knowledge", "Plan", "plan_answer"]
 
@@ -169,7 +169,7 @@ def _parsed_here(
     native = False
     if request.skip_special_tokens is None:
         changes["skip_special_tokens"] = False
-    if choice == "required" or isinstance(choice, dict):
+    if is_forced(choice):
         via = "forced"
         name = choice["function"]["name"] if isinstance(choice, dict) else None
         constraint, native = _forced(request, format_, knowledge, name)

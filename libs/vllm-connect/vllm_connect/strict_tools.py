@@ -13,14 +13,9 @@ from vllm_connect.errors import ConstraintError
 from vllm_connect.promises import verify_answer
 from vllm_connect.request import ChatRequest
 from vllm_connect.schema_rewriting import sendable_schema
-from vllm_connect.tool_choice import resolve_tool_choice
+from vllm_connect.tool_choice import is_forced, resolve_tool_choice
 
-__all__ = ["is_forced", "strict_tools", "would_be_held"]
-
-
-def is_forced(choice: Any) -> bool:
-    """Tell whether a resolved tool choice forces a call."""
-    return choice == "required" or isinstance(choice, dict)
+__all__ = ["may_be_loose", "strict_tools", "would_be_held"]
 
 
 def strict_tools(tools: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -40,20 +35,19 @@ def _strict(tool: dict[str, Any]) -> dict[str, Any]:
     return {**tool, "function": {**function, **parameters, "strict": True}}
 
 
+def may_be_loose(request: ChatRequest) -> bool:
+    """Tell whether a request forces a call of a tool that says nothing of strictness, and wants it checked."""
+    loose = any("strict" not in tool["function"] for tool in request.tools or ())
+    return loose and request.check_constraints and is_forced(resolve_tool_choice(request.tool_choice, request.tools))
+
+
 def would_be_held(request: ChatRequest, answers: Sequence[Completion]) -> bool:
     """Tell whether an answer broke what `strict` would have held: the arguments of a forced call that was not cut.
 
     Args:
-        request: What was asked.
+        request: What was asked; it `may_be_loose`.
         answers: What came.
     """
-    loose = any("strict" not in tool["function"] for tool in request.tools or ())
-    if (
-        not loose
-        or not request.check_constraints
-        or not is_forced(resolve_tool_choice(request.tool_choice, request.tools))
-    ):
-        return False
     return any(_misfits(request, answer) for answer in answers)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vllm_connect.errors import ConfigurationError
 
-__all__ = ["resolve_tool_choice"]
+__all__ = ["is_forced", "resolve_tool_choice"]
 
 
 def resolve_tool_choice(
@@ -41,6 +41,11 @@ def resolve_tool_choice(
         known = ", ".join(str(n) for n in names)
         raise ConfigurationError(f"tool_choice names the tool {name!r}, which is not bound: the tools are {known}")
     return {"type": "function", "function": {"name": name}}
+
+
+def is_forced(choice: Any) -> bool:
+    """Tell whether a resolved tool choice forces a call."""
+    return choice == "required" or isinstance(choice, dict)
 
 
 def _named(choice: Mapping[str, Any] | bool) -> Any:

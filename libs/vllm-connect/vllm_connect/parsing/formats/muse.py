@@ -6,30 +6,19 @@ r"""Muse: messages to recipients, and calls in ATEM.
 reasoning, and a bare name may stand twice, `f.f`. Source: the muse parsers of vLLM 0.33.0.
 """
 
+from vllm_connect.parsing.atem import CALLS, ENDS, atem_calls, is_addressed
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.formats.muse_glimmer import is_addressed
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
-from vllm_connect.parsing.tag_calls import TagCalls
 from vllm_connect.parsing.tools import Tools
 
-CALLS, START, TO, BODY = "<atem:function_calls>", "<|start|>assistant", " to=", "<|message|>"
-ENDS = ("<|eom|>", "<|eot|>")
+START, TO, BODY = "<|start|>assistant", " to=", "<|message|>"
 UNSEEN = frozenset({"", "self", "developer"})
 """Recipients of what is not meant for the user."""
-
-_calls = TagCalls(
-    "<atem:invoke name=",
-    "</atem:invoke>",
-    "<atem:parameter name=",
-    "</atem:parameter>",
-    block_ends=("</atem:function_calls>",),
-    doubled=True,
-)
 
 
 def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
     if opener == CALLS:
-        return (yield from _calls(scanner, opener, tools))
+        return (yield from atem_calls(scanner, opener, tools))
     recipient = "" if opener == BODY else (yield from _recipient(scanner))
     while recipient is not None and is_addressed(recipient, tools):
         scanner.accept()

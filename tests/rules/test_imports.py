@@ -53,7 +53,7 @@ PURE = (
         "request.py",
     ),
     *("server.py", "strategy.py", "stream.py", "timers.py", "wire/chat.py", "wire/failures.py", "wire/framing.py"),
-    *("wire/sse.py", "wire/tool_calls.py"),
+    *("wire/heads.py", "wire/sse.py", "wire/tool_calls.py"),
 )
 """No I/O, no clock, no environment, no randomness."""
 

@@ -73,7 +73,7 @@ class Open(Framing):
 
     def eof(self) -> bool:
         """Take the end of the connection; the body is complete by definition."""
-        self.ended = True
+        self.ended = self.surplus = True
         return True
 
 

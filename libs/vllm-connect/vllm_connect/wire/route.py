@@ -44,6 +44,7 @@ class Route:
         port: Its port.
         place: `host:port`, for messages.
         prefix: The path before every path.
+        netloc: `host:port` as the address has it, in ASCII.
         origin: `http://host:port`, without the prefix.
         proxy: `(host, port)` of the proxy, or None.
         proxy_auth: The Proxy-Authorization header, or None.
@@ -61,7 +62,8 @@ class Route:
         name = f"[{self.host}]" if ":" in self.host else self.host
         self.place = f"{name}:{self.port}"
         self.prefix = quote(url.path, safe="/%:@!$&'()*+,;=~")
-        self.origin = f"{url.scheme}://{url.netloc}"
+        self.netloc = url.netloc if url.netloc.isascii() else url.netloc.encode("idna").decode()
+        self.origin = f"{url.scheme}://{self.netloc}"
         self.proxy: tuple[str, int] | None = None
         self.proxy_auth: str | None = None
         if proxied and not is_loopback(self.host):

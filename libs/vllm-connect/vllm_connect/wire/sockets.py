@@ -1,7 +1,8 @@
-"""Blocking HTTP/1.1 over the standard library's client, with a pool, and timers that hold for every read.
+"""Blocking HTTP/1.1 over sockets, with a pool, and timers that hold for every read.
 
-`http.client` connects, speaks TLS and to proxies, and reads the headers. Bodies are read below it, so that all chunks
-of one read come out as one piece: its own `read1` gives one HTTP chunk, which is one event, at a time.
+`http.client` connects, speaks TLS and to proxies, and is what a recorder such as vcrpy replaces. Messages are written
+and read below it: its parser of headers costs as much as the rest of a call, and its `read1` gives one HTTP chunk, which
+is one event, at a time, where all chunks of one read come out of ours as one piece.
 """
 
 import http.client
@@ -22,6 +23,7 @@ from vllm_connect.errors import ConnectionFailedError, VllmError
 from vllm_connect.timers import Timers
 from vllm_connect.wire.causes import Place
 from vllm_connect.wire.framing import framing_of
+from vllm_connect.wire.heads import RawHead, read_raw_head, write_request
 from vllm_connect.wire.message import Body, Head, read_head
 from vllm_connect.wire.request import HttpRequest
 from vllm_connect.wire.route import Route
@@ -45,24 +47,20 @@ def _seconds(limit: float | None, timers: Timers) -> float | None:
 
 
 class _Line(io.RawIOBase):
-    """A connected socket in the form that `http.client` uses, every read of it under the timers of the call."""
+    """A connected socket, every read and write of it under the timers of the call."""
 
     def __init__(self, sock: socket.socket, place: Place) -> None:
         super().__init__()
         self._sock = sock
         self._pid = os.getpid()
-        self._unsent: list[bytes] = []
         self._timeout = sock.gettimeout()
         self.place = place
         self.received = 0
-        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        if self._unsent:
-            self._send()
         while True:
             deadline, phase = self.place.timers.deadline()
             left = math.inf if deadline is None else deadline - time.monotonic()
@@ -72,32 +70,17 @@ class _Line(io.RawIOBase):
             with suppress(TimeoutError):
                 size = self._sock.recv_into(buffer)
                 self.received += size
-                self.ended = not size
                 return size
 
-    def _set_timeout(self, seconds: float | None) -> None:
-        if seconds != self._timeout:
-            self._sock.settimeout(seconds)
-            self._timeout = seconds
-
-    def sendall(self, data: bytes) -> None:
-        """Keep the data until an answer is waited for: headers and body then leave together."""
-        self._unsent.append(data)
-
-    def _send(self) -> None:
-        self.place.phase = "write"
+    def send(self, data: bytes) -> None:
+        """Send a request; the server may answer before it has taken all."""
         timers = self.place.timers
+        self.place.phase = "write"
+        self.received = 0
         self._set_timeout(_seconds(timers.timeouts.write, timers))
-        data, self._unsent = b"".join(self._unsent), []
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it took all
+        with suppress(BrokenPipeError, ConnectionResetError):
             self._sock.sendall(data)
         self.place.phase = "headers"
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self, READ_SIZE)
-
-    def close(self) -> None:
-        """Do nothing: `http.client` closes its socket while the body is still to be read."""
 
     def hang_up(self) -> None:
         """Close the connection so that the server sees it at once, unless it is another process's too."""
@@ -108,84 +91,105 @@ class _Line(io.RawIOBase):
                 self._sock.close()  # the server was first
         self._sock.close()
 
+    def _set_timeout(self, seconds: float | None) -> None:
+        if seconds != self._timeout:
+            self._sock.settimeout(seconds)
+            self._timeout = seconds
+
+
+Read = Callable[[int], bytes]
+
 
 class _Connection:
     """A connection to the server, and what is known of it."""
 
     def __init__(self, route: Route, place: Place) -> None:
-        host, port = route.proxy or (route.host, route.port)
-        tls = route.tls()
-        timers = place.timers
-        timeout = _seconds(timers.timeouts.connect, timers)
-        client = (
-            http.client.HTTPConnection(host, port, timeout=timeout)
-            if tls is None
-            else http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
-        )
-        if tls is not None and route.proxy:
-            client.set_tunnel(
-                route.host, route.port, {"proxy-authorization": route.proxy_auth} if route.proxy_auth else {}
-            )
-        try:
-            client.connect()
-        except BaseException:
-            client.close()
-            raise
-        self.line: _Line | None = None
-        if client.sock is not None:  # a test's recording answers without one
-            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            client.sock = self.line = _Line(client.sock, place)
-        self.client = client
+        client = _connected(route, place)
         self.uses = 0
         self.idle_since = 0.0
+        self._recorder: http.client.HTTPConnection | None = None
+        self._line: _Line | None = None
+        if type(client).__module__ != "http.client" or client.sock is None:
+            self._recorder = client
+            return
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._line = _Line(client.sock, place)
+        self._reader = io.BufferedReader(self._line, READ_SIZE)
 
-    def send(self, request: HttpRequest, place: Place) -> http.client.HTTPResponse:
-        """Send a request and wait for the headers of the answer.
+    def ask(self, request: HttpRequest, place: Place) -> tuple[RawHead, Read]:
+        """Send a request, wait for the headers of the answer, and give them with what reads the body.
 
         The request's headers are in no variable here: tracebacks, and what reports them, show variables.
         """
         route = place.route
         target = route.target(request.path)
-        if self.line is not None:
-            self.line.place = place
-            self.line.received = 0
         self.uses += 1
-        self.client.request(request.method, target, request.body or None, route.headers_of(request))
-        response = self.client.getresponse()
-        if self.line is not None and self.line.ended:  # which http.client takes for the end of the headers
-            raise http.client.RemoteDisconnected("the connection ended in the headers")
-        return response
+        if self._recorder is not None:
+            self._recorder.request(request.method, target, request.body or None, route.headers_of(request))
+            response = self._recorder.getresponse()
+            return RawHead(response.status, _unframed(response.getheaders()), lasting=False), response.read1
+        if self._line is None:
+            raise RuntimeError("a connection has a socket or a recorder")
+        self._line.place = place
+        self._line.send(write_request(request.method, target, route.netloc, route.headers_of(request), request.body))
+        return read_raw_head(self._reader.readline), self._reader.read1
 
     def unanswered(self) -> bool:
         """Tell whether nothing came for the last request."""
-        return self.line is not None and not self.line.received
+        return self._line is not None and not self._line.received
 
     def close(self) -> None:
         """Close the connection."""
-        self.client.close()
-        if self.line is not None:
-            self.line.hang_up()
+        if self._recorder is not None:
+            self._recorder.close()
+        if self._line is not None:
+            self._line.hang_up()
+
+
+def _connected(route: Route, place: Place) -> http.client.HTTPConnection:
+    """Connect to the server, or to the proxy before it."""
+    host, port = route.proxy or (route.host, route.port)
+    tls = route.tls()
+    timeout = _seconds(place.timers.timeouts.connect, place.timers)
+    client = (
+        http.client.HTTPConnection(host, port, timeout=timeout)
+        if tls is None
+        else http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
+    )
+    if tls is not None and route.proxy:
+        client.set_tunnel(route.host, route.port, {"proxy-authorization": route.proxy_auth} if route.proxy_auth else {})
+    try:
+        client.connect()
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _unframed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leave out what says where a body ends: a recorder gives it whole."""
+    return [(name, value) for name, value in headers if name.lower() not in ("content-length", "transfer-encoding")]
 
 
 class SocketReply:
     """An answer whose body is read from a socket.
 
     Args:
-        response: The response, of which only the headers were read.
         head: Its head.
+        read: Reads what has come of the body, and waits if nothing has.
         place: Where the call is.
+        lasting: Whether the server keeps the connection open.
     """
 
-    def __init__(self, response: http.client.HTTPResponse, head: Head, place: Place) -> None:
+    def __init__(self, head: Head, read: Read, place: Place, *, lasting: bool) -> None:
         self.status = head.status
         self.headers = head.headers
         self.request_id = head.request_id
         self._place = place
         self._body = Body(head, place)
         self._framing = framing_of(head.headers)
-        recorded = response.fp is None  # a test's recording, which has no socket and no chunks
-        self._read: Callable[[int], bytes] = response.read1 if recorded else response.fp.read1
-        self._keeps = not recorded and not response.will_close
+        self._read = read
+        self._lasting = lasting
 
     def __iter__(self) -> Iterator[bytes]:
         """Read the body; each piece is all that has come since the last.
@@ -215,7 +219,7 @@ class SocketReply:
 
     def reusable(self) -> bool:
         """Tell whether the connection can serve again, after a short wait for an end that is about to come."""
-        if not self._keeps:
+        if not self._lasting:
             return False
         if not self._framing.ended:
             self._place.timers = Timers(SOON, time.monotonic())
@@ -289,12 +293,10 @@ class SocketPool:
         connection = None
         keep = False
         try:
-            connection, response = self._ask(idle, request, place)
-            head = read_head(response.status, response.getheaders(), place)
-            reply = SocketReply(response, head, place)
+            connection, raw, read = self._ask(idle, request, place)
+            reply = SocketReply(read_head(raw.status, raw.headers, place), read, place, lasting=raw.lasting)
             yield reply
             keep = reply.reusable()
-            response.close()
         finally:
             if connection is not None:
                 if keep:
@@ -307,7 +309,7 @@ class SocketPool:
         """Close the connections that wait; those in use are closed when their answer is."""
         self._idle.close()
 
-    def _ask(self, idle: _Idle, request: HttpRequest, place: Place) -> tuple[_Connection, http.client.HTTPResponse]:
+    def _ask(self, idle: _Idle, request: HttpRequest, place: Place) -> tuple[_Connection, RawHead, Read]:
         """Send a request over a connection that waits, or over a new one if the server has closed that."""
         route = self._route
         connection = idle.take(route.config.keepalive_expiry)
@@ -316,7 +318,7 @@ class SocketPool:
             place.phase = "connect"
             try:
                 connection = connection or _Connection(route, place)
-                return connection, connection.send(request, place)
+                return connection, *connection.ask(request, place)
             except (OSError, VllmError, http.client.HTTPException) as error:
                 problem = place.failed(error)
             except BaseException:

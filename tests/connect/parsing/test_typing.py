@@ -1,5 +1,6 @@
 """How bare text becomes a value, by the schema of its parameter."""
 
+import json
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ CASES: list[tuple[Any, str, Any]] = [
     ({"type": ["string", "null"]}, "null", None),
     ({"type": ["string", "null"]}, "x", "x"),
     ({"type": "object"}, '{"k": 1}', {"k": 1}),
-    ({"type": "object"}, "[1]", "[1]"),
+    ({"type": "object"}, "[1]", [1]),
+    ({"type": "integer"}, "null", None),
+    ({"type": "boolean"}, "3", 3),
     ({"type": "array"}, "[1, 2]", [1, 2]),
     ({"type": "array"}, "1, 2", "1, 2"),
     ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "7", 7),
@@ -43,16 +46,16 @@ CASES: list[tuple[Any, str, Any]] = [
 def test_a_declared_parameter(schema: Any, text: str, value: Any) -> None:
     parameters = {"properties": {"k": schema}, "$defs": {"N": {"type": "integer"}}}
     tools = Tools([{"type": "function", "function": {"name": "f", "parameters": parameters}}])
-    found = tools.typed("f", "k", text)
+    found = json.loads(tools.typed("f", "k", text))
     assert found == value
     assert type(found) is type(value)
 
 
 def test_an_undeclared_parameter_is_json_if_it_can_be() -> None:
     tools = Tools([{"type": "function", "function": {"name": "f", "parameters": {"properties": {"k": {}}}}}])
-    assert tools.typed("f", "other", "5") == 5
-    assert tools.typed("f", "other", "NaN") == "NaN"
-    assert Tools(None).typed("f", "k", "5") == "5"
+    assert tools.typed("f", "other", "5") == "5"
+    assert tools.typed("f", "other", "NaN") == '"NaN"'
+    assert Tools(None).typed("f", "k", "5") == '"5"'
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:

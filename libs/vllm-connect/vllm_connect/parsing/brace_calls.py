@@ -6,15 +6,20 @@ out when the call's brace closes.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from vllm_connect.parsing.arguments import MAX_BYTES, MAX_DEPTH
+from vllm_connect.parsing.bare_values import quote, stated
 from vllm_connect.parsing.header_calls import is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
 __all__ = ["BraceCalls"]
+
+WORDS = {"None": "null", "none": "null", "True": "true", "False": "false"}
+"""Python's words, which these models write too."""
 
 _VALUE_END = re.compile(r"[,}\]]")
 
@@ -49,13 +54,11 @@ class BraceCalls:
             scanner.arguments("{" + text)
             return False
         try:
-            value = _Reader(text, self).map()
+            arguments = _Reader(text, self.quote, partial(tools.typed, name) if self.typed else None).arguments()
         except ValueError:
             scanner.arguments("{" + text)
             return False
-        if self.typed:
-            value = {k: tools.typed(name, k, v) if isinstance(v, str) else v for k, v in value.items()}
-        scanner.arguments(json.dumps(value, ensure_ascii=False)[:-1])
+        scanner.arguments(arguments[:-1])
         scanner.end("}")
         space = yield from scanner.space()
         if not (yield from scanner.find(*self.closers)) and space:
@@ -87,33 +90,42 @@ class BraceCalls:
 
 
 class _Reader:
-    """Reads the whole arguments."""
+    """Reads the whole arguments, and writes them as JSON: as they are, names given twice and all.
 
-    def __init__(self, text: str, rule: BraceCalls) -> None:
+    Args:
+        text: The text after the opening brace.
+        quote: The word around a string.
+        typed: Writes a text by its parameter's schema; None where the format itself tells strings from the rest.
+    """
+
+    def __init__(self, text: str, quote: str, typed: Callable[[str, str], str] | None) -> None:
         self._text = text
-        self._quote = rule.quote
+        self._quote = quote
+        self._typed = typed
         self._at = 0
         self._depth = 0
 
-    def map(self) -> dict[str, Any]:
-        """Read pairs up to the closing brace."""
-        found: dict[str, Any] = {}
+    def arguments(self) -> str:
+        """Read the pairs of the outermost braces."""
+        return self._map(self._typed)
+
+    def _map(self, typed: Callable[[str, str], str] | None = None) -> str:
+        members: list[str] = []
         self._deeper()
         while True:
             self._space()
             if self._is("}"):
                 break
             key = self._key()
-            if key in found:
-                raise ValueError("a key twice")
-            found[key] = self._value()
+            text, is_text = self._value()
+            members.append(f"{quote(key)}: {(typed(key, text) if typed else quote(text)) if is_text else text}")
             self._space()
             if not self._is(","):
                 if not self._is("}"):
                     raise ValueError("a comma is missing")
                 break
         self._depth -= 1
-        return found
+        return "{" + ", ".join(members) + "}"
 
     def _key(self) -> str:
         if self._is(self._quote):
@@ -127,49 +139,43 @@ class _Reader:
             raise ValueError("a key is missing")
         return key
 
-    def _value(self) -> Any:
+    def _value(self) -> tuple[str, bool]:
+        """Read a value: JSON, or a text."""
         self._space()
         if self._is(self._quote):
-            return self._string()
+            return self._string(), True
         if self._is("{"):
-            return self.map()
+            return self._map(), False
         if self._is("["):
-            return self._list()
+            return self._list(), False
+        if self._text.startswith('"', self._at):
+            value, self._at = json.JSONDecoder().raw_decode(self._text, self._at)
+            return value, True
         ending = _VALUE_END.search(self._text, self._at)
         end = ending.start() if ending else len(self._text)
-        if self._text[self._at : self._at + 1] == '"':
-            value, end = json.JSONDecoder().raw_decode(self._text, self._at)
-            self._at = end
-            return value
         bare = self._text[self._at : end].strip()
         self._at = end
-        return self._bare(bare)
+        if not bare:
+            raise ValueError("a value is missing")
+        said = WORDS.get(bare) or stated(bare)
+        return (bare, True) if said == quote(bare) else (said, False)
 
-    @staticmethod
-    def _bare(text: str) -> Any:
-        try:
-            return json.loads(text, parse_constant=_refuse)
-        except ValueError:
-            words = {"None": None, "none": None, "True": True, "False": False}
-            if not text:
-                raise
-            return words.get(text, text)
-
-    def _list(self) -> list[Any]:
-        found: list[Any] = []
+    def _list(self) -> str:
+        found: list[str] = []
         self._deeper()
         while True:
             self._space()
             if self._is("]"):
                 break
-            found.append(self._value())
+            text, is_text = self._value()
+            found.append(quote(text) if is_text else text)
             self._space()
             if not self._is(","):
                 if not self._is("]"):
                     raise ValueError("a comma is missing")
                 break
         self._depth -= 1
-        return found
+        return "[" + ", ".join(found) + "]"
 
     def _string(self) -> str:
         end = self._text.index(self._quote, self._at)
@@ -191,7 +197,3 @@ class _Reader:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise ValueError("nested too deep")
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(name)

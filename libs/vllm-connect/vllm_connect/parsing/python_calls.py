@@ -8,8 +8,8 @@ a time, bounded in size and depth.
 import ast
 import json
 import re
-from typing import Any
 
+from vllm_connect.parsing.bare_values import quote
 from vllm_connect.parsing.format import Block
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tag_calls import Arguments
@@ -19,7 +19,7 @@ __all__ = ["python_lines", "python_list"]
 
 MAX_VALUE = 1024 * 1024
 MAX_DEPTH = 64
-WORDS = {"true": True, "false": False, "null": None}
+WORDS = {"true": "true", "false": "false", "null": "null"}
 
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
 _MARK = re.compile(r"""['"()\[\]{},]""")
@@ -98,10 +98,10 @@ def _call(scanner: Scanner) -> Reading[bool]:
             return False
         text, mark = yield from _value(scanner)
         try:
-            value = literal(text) if mark else None
+            value = literal(text) if mark else ""
         except ValueError:
-            mark = ""
-        if not mark:
+            value = ""
+        if not value:
             arguments.broken(key, text)
             return False
         arguments.add(key, value)
@@ -147,14 +147,14 @@ def _string(scanner: Scanner, quote: str, pieces: list[str]) -> Reading[bool]:
         pieces.append(scanner.take(1))
 
 
-def literal(text: str) -> Any:
-    """Read a Python literal as JSON would have it.
+def literal(text: str) -> str:
+    """Write a Python literal as JSON.
 
     Args:
         text: The literal.
 
     Returns:
-        The value; tuples and sets are lists.
+        JSON text of the value, names given twice and all; tuples and sets are lists.
 
     Raises:
         ValueError: It is no literal, or one that JSON has not.
@@ -169,7 +169,7 @@ def literal(text: str) -> Any:
     if deepest > MAX_DEPTH:
         raise ValueError("nested too deep")
     try:
-        return _json_like(ast.parse(_one_line(text), mode="eval").body)
+        return _json_of(ast.parse(_one_line(text), mode="eval").body)
     except (SyntaxError, RecursionError, MemoryError, TypeError):
         raise ValueError("no Python literal") from None
 
@@ -179,21 +179,30 @@ def _one_line(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\n", "\\n") if "\n" in text and "'''" not in text else text
 
 
-def _json_like(node: ast.expr) -> Any:
+def _json_of(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str | bool | int | float) or node.value is None:
-            json.dumps(node.value, allow_nan=False)
-            return node.value
+            return json.dumps(node.value, ensure_ascii=False)
     elif isinstance(node, ast.List | ast.Tuple | ast.Set):
-        return [_json_like(item) for item in node.elts]
+        return "[" + ", ".join(map(_json_of, node.elts)) + "]"
     elif isinstance(node, ast.Dict):
-        keys = [_json_like(key) if key is not None else None for key in node.keys]
-        if all(isinstance(key, str) for key in keys):
-            return dict(zip(keys, map(_json_like, node.values), strict=True))
+        pairs = zip(node.keys, node.values, strict=True)
+        return "{" + ", ".join(f"{_key(key)}: {_json_of(value)}" for key, value in pairs) + "}"
     elif isinstance(node, ast.Name) and node.id in WORDS:
         return WORDS[node.id]
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        value = _json_like(node.operand)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return -value if isinstance(node.op, ast.USub) else value
+        return _signed(node)
     raise ValueError("no literal")
+
+
+def _key(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return quote(node.value)
+    raise ValueError("a key that is no string")
+
+
+def _signed(node: ast.UnaryOp) -> str:
+    number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        return json.dumps(-number if isinstance(node.op, ast.USub) else number)
+    raise ValueError("a sign before what is no number")

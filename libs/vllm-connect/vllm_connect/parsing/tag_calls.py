@@ -4,11 +4,10 @@ The values are bare text; the tool's schema says what they are (`Tools.typed`), 
 go out a parameter at a time, and the brace that ends them when the call's own tag ends.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from vllm_connect.parsing.bare_values import quote, stated
 from vllm_connect.parsing.header_calls import is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
@@ -27,13 +26,13 @@ class Arguments:
         self._scanner = scanner
         self._first = True
 
-    def add(self, key: str, value: Any) -> None:
-        """Say a parameter."""
-        self._scanner.arguments(self._lead(key) + json.dumps(value, ensure_ascii=False))
+    def add(self, key: str, value: str) -> None:
+        """Say a parameter, whose value is JSON text."""
+        self._scanner.arguments(self._lead(key) + value)
 
     def broken(self, key: str, text: str) -> None:
         """Say what came of a parameter that was cut; the arguments are then no JSON."""
-        self._scanner.arguments(self._lead(key) + json.dumps(text, ensure_ascii=False)[:-1])
+        self._scanner.arguments(self._lead(key) + quote(text)[:-1])
 
     def end(self) -> None:
         """End the call."""
@@ -42,7 +41,7 @@ class Arguments:
     def _lead(self, key: str) -> str:
         lead = "{" if self._first else ", "
         self._first = False
-        return f"{lead}{json.dumps(key, ensure_ascii=False)}: "
+        return f"{lead}{quote(key)}: "
 
 
 def quoted(text: str) -> str:
@@ -154,12 +153,8 @@ class TagCalls:
             return False
         if self.wrapped:
             value = one_newline(value)
-        arguments.add(key, value if is_text else tools.typed(name, key, value) if is_text is None else _json(value))
+        if is_text is None:
+            arguments.add(key, tools.typed(name, key, value))
+        else:
+            arguments.add(key, quote(value) if is_text else stated(value))
         return True
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

@@ -4,17 +4,13 @@
 that `f` is declared and that its `n` is an integer, which decides how `<parameter=n>42</parameter>` is read.
 """
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vllm_connect.parsing.arguments import ArgumentsError, read_arguments
+from vllm_connect.parsing.bare_values import json_or_text, quote, typed
 
 __all__ = ["Tools", "schema_types"]
-
-TYPES = ("null", "integer", "number", "boolean", "object", "array", "string")
-"""JSON types in the order in which a text is tried as one of them."""
 
 
 class Tools:
@@ -61,7 +57,7 @@ class Tools:
         problem = next(errors.iter_errors(value), None)
         return None if problem is None else str(problem.message)[:200]
 
-    def typed(self, name: str, key: str, text: str) -> Any:
+    def typed(self, name: str, key: str, text: str) -> str:
         """Read a parameter that a format writes as bare text, by the type its schema declares.
 
         Args:
@@ -70,13 +66,13 @@ class Tools:
             text: The text.
 
         Returns:
-            The value; the text itself where no type says otherwise.
+            JSON text of the value; a string where no type says otherwise.
         """
         schema = self._parameters.get(name, {})
         properties = schema.get("properties")
         declared = properties.get(key) if isinstance(properties, Mapping) else None
         if declared is None:
-            return text if not properties and not self.known else _json_or(text, text)
+            return quote(text) if not properties and not self.known else json_or_text(text)
         return self.typed_by(declared, text, schema)
 
     def schema(self, name: str) -> Mapping[str, Any]:
@@ -84,16 +80,15 @@ class Tools:
         return self._parameters.get(name, {})
 
     @staticmethod
-    def typed_by(schema: Any, text: str, root: Mapping[str, Any] | None = None) -> Any:
-        """Read a text by a schema.
+    def typed_by(schema: Any, text: str, root: Mapping[str, Any] | None = None) -> str:
+        """Read a text by a schema, as JSON text.
 
         Args:
             schema: The schema of the value.
             text: The text.
             root: The schema that its references point into.
         """
-        types = schema_types(schema, root)
-        return _json_or(text, text) if not types else _as_one_of(types, text)
+        return typed(text, schema_types(schema, root))
 
 
 def schema_types(schema: Any, root: Mapping[str, Any] | None = None, depth: int = 0) -> frozenset[str]:
@@ -148,48 +143,3 @@ def _resolved(reference: str, root: Mapping[str, Any]) -> Any:
 def _type_of(value: Any) -> str:
     kinds = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
     return next((name for kind, name in kinds if isinstance(value, kind)), "null")
-
-
-def _as_one_of(types: frozenset[str], text: str) -> Any:
-    for name in TYPES:
-        if name in types:
-            value = _as(name, text)
-            if value is not _NONE_OF_IT:
-                return value
-    return text
-
-
-_NONE_OF_IT = object()
-
-
-def _as(name: str, text: str) -> Any:
-    bare = text.strip()
-    if name == "string":
-        return text
-    if name == "null":
-        return None if bare.lower() in ("null", "none") else _NONE_OF_IT
-    if name == "boolean":
-        return {"true": True, "1": True, "false": False, "0": False}.get(bare.lower(), _NONE_OF_IT)
-    try:
-        if name == "integer":
-            return int(bare)
-        if name == "number":
-            number = float(bare)
-            if not math.isfinite(number):
-                return _NONE_OF_IT
-            return int(bare) if bare.lstrip("+-").isdigit() else number
-        value = json.loads(bare)
-    except (ValueError, RecursionError):
-        return _NONE_OF_IT
-    return value if isinstance(value, dict if name == "object" else list) else _NONE_OF_IT
-
-
-def _json_or(text: str, other: Any) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return other
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(name)

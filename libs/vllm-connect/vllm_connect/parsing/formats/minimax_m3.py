@@ -4,10 +4,10 @@ r"""MiniMax M3: nested elements, each tag after a word of its own, here `N` for 
 in it is an object, or an array where its schema says so; the arguments go out when the call ends.
 """
 
-import json
 from typing import Any
 
 from vllm_connect.parsing.arguments import MAX_DEPTH
+from vllm_connect.parsing.bare_values import quote
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.header_calls import is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
@@ -42,7 +42,7 @@ def _call(scanner: Scanner, tools: Tools) -> Reading[bool]:
     if elements is None:
         scanner.arguments("{" + text)
         return False
-    scanner.arguments(json.dumps(_object(elements, tools.schema(name), tools), ensure_ascii=False)[:-1])
+    scanner.arguments(_object(elements, tools.schema(name), tools)[:-1])
     scanner.end("}")
     return True
 
@@ -70,31 +70,28 @@ def _elements(text: str) -> list[Element] | None:
     return stack[0][1] if len(stack) == 1 else None
 
 
-def _object(elements: list[Element], schema: Any, tools: Tools) -> dict[str, Any]:
+def _object(elements: list[Element], schema: Any, tools: Tools) -> str:
     properties = schema.get("properties") if isinstance(schema, dict) else None
-    found: dict[str, Any] = {}
-    repeated: set[str] = set()
+    found: dict[str, list[str]] = {}
     for name, element in elements:
-        value = _value(element, (properties or {}).get(name), tools)
-        if name in repeated:
-            found[name].append(value)
-        elif name in found:
-            found[name] = [found[name], value]
-            repeated.add(name)
-        else:
-            found[name] = value
-    return found
+        found.setdefault(name, []).append(_value(element, (properties or {}).get(name), tools))
+    members = (f"{quote(name)}: {_list(said) if len(said) > 1 else said[0]}" for name, said in found.items())
+    return "{" + ", ".join(members) + "}"
 
 
-def _value(element: Any, schema: Any, tools: Tools) -> Any:
+def _value(element: Any, schema: Any, tools: Tools) -> str:
     is_array = isinstance(schema, dict) and ("items" in schema or schema.get("type") == "array")
     if isinstance(element, str):
         if is_array and not element.strip():
-            return []
-        return tools.typed_by(schema, element) if schema is not None else element
+            return "[]"
+        return tools.typed_by(schema, element) if schema is not None else quote(element)
     if is_array:
-        return [_value(item, schema.get("items"), tools) for _, item in element]
+        return _list([_value(item, schema.get("items"), tools) for _, item in element])
     return _object(element, schema, tools)
+
+
+def _list(values: list[str]) -> str:
+    return "[" + ", ".join(values) + "]"
 
 
 FORMAT = Format(names=("minimax_m3",), openers=(f"{MARK}<tool_call>",), block=_block)

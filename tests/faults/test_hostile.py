@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from langchain_vllm import ChatVllm
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock
 from llama_index_vllm import VllmLLM
-from vllm_connect import ChatRequest, ConfigurationError, ModelNotFoundError, VllmClient, VllmConfig
+from vllm_connect import ChatRequest, ConfigurationError, MessagePolicy, ModelNotFoundError, VllmClient, VllmConfig
 
 from tests.faults.askers import KINDS, made
 from tests.faults.echo import echoing
@@ -69,19 +70,72 @@ def test_media_are_passed_on(url: str) -> None:
 @pytest.mark.parametrize("url", ["file:/etc/passwd", "FILE:/x", "ftp://a.test/x", "/etc/passwd", "gopher:x", ""])
 def test_media_from_elsewhere_are_refused(url: str) -> None:
     """F123."""
-    with pytest.raises(ConfigurationError, match=r"messages\[0\] has media at") as caught:
+    with pytest.raises(ConfigurationError, match=r"^messages\[0\] part 0 \(image_url\) has ") as caught:
         image(url).body()
     assert "passwd" not in str(caught.value)
     bare = {"role": "user", "content": [{"type": "video_url", "video_url": url}]}
-    with pytest.raises(ConfigurationError, match="has media at"):
+    with pytest.raises(ConfigurationError, match=r"part 0 \(video_url\)"):
         ChatRequest(messages=[bare]).body()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"image_url": "file:/etc/passwd"},
+        {"type": "input_image", "image_url": "file:/etc/passwd"},
+        {"type": "text", "text": "x", "uuid": "u", "audio_url": {"url": "file:/etc/passwd"}},
+    ],
+)
+def test_a_url_is_found_whatever_the_type_of_its_part(part: dict[str, Any]) -> None:
+    """F123: a server takes the URL of a part without a type, and of one with a uuid."""
+    for content in ([{"type": "text", "text": "x"}, part], ({"type": "text", "text": "x"}, part)):
+        with pytest.raises(ConfigurationError, match=r"messages\[0\] part 1"):
+            ChatRequest(messages=[{"role": "user", "content": content}]).body()
+
+
+def test_media_of_private_hosts_are_refused_where_they_stand_in_what_was_given() -> None:
+    """F123: whatever order the messages are sent in, the index is the caller's."""
+    private = image("http://10.0.0.1/secret-canary.png")
+    systems = [{"role": "system", "content": "x"}] * 2
+    asked = private.model_copy(
+        update={"messages": [*systems, *private.messages], "message_policy": MessagePolicy(merge_leading_systems=True)}
+    )
+    with FaultServer(answer()) as server, VllmClient(VllmConfig(base_url=server.url)) as client:
+        with pytest.raises(
+            ConfigurationError, match=r"^messages\[2\] part 0 \(image_url\) .*allow_private_media=True$"
+        ) as caught:
+            client.complete(asked)
+        assert not server.requests
+    assert "10.0" not in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_media_of_private_hosts_are_sent_when_allowed() -> None:
+    """F123: in both adapters."""
+    url = "http://10.0.0.1/cat.png"
+    said = {"choices": [{"index": 0, "message": {"content": "A cat."}, "finish_reason": "stop"}]}
+    block = ImageBlock(url=url)
+    with FaultServer(answer(said)) as server:
+        with pytest.raises(ConfigurationError, match="private host"):
+            ChatVllm(base_url=server.url, model="m").invoke([("user", [{"type": "image", "url": url}])])
+        with pytest.raises(ConfigurationError, match="private host"):
+            VllmLLM(base_url=server.url, model="m").chat([ChatMessage(role="user", blocks=[block])])
+        assert not server.requests
+        open_chat = ChatVllm(base_url=server.url, model="m", allow_private_media=True)
+        open_chat.invoke([("user", [{"type": "image", "url": url}])])
+        VllmLLM(base_url=server.url, model="m", allow_private_media=True).chat(
+            [ChatMessage(role="user", blocks=[block])]
+        )
+        assert len(server.requests) == 2
+        assert all(url.encode() in request.body for request in server.requests)
 
 
 def test_media_are_never_fetched() -> None:
     """F123: the only request is the one that carries the URL."""
     said = {"choices": [{"index": 0, "message": {"content": "A cat."}, "finish_reason": "stop"}]}
     with FaultServer(answer(said)) as server, VllmClient(VllmConfig(base_url=server.url)) as client:
-        assert client.complete(image(f"{server.url}/cat.png")).text == "A cat."
+        asked = image(f"{server.url}/cat.png").model_copy(update={"allow_private_media": True})
+        assert client.complete(asked).text == "A cat."
         assert [request.target for request in server.requests] == ["/v1/chat/completions"]
 
 

@@ -84,7 +84,7 @@ def given(kind: str, value: Any) -> dict[str, Any]:
 
 
 PNG = "data:image/png;base64,QQ=="
-ADDRESS = "http://x/a.png"
+ADDRESS = "http://x.org/a.png"
 LOW = {"uuid": "u1", "detail": "low"}
 OLDER_PNG = {"type": "image", "source_type": "base64", "data": "QQ==", "mime_type": "image/png"}
 ANTHROPIC_PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}}
@@ -111,13 +111,13 @@ EMBEDS = given("image_embeds", "QQ==")
             given("input_audio", {**WAV, "format": "mp3"}),
         ),
         (given("input_audio", WAV), given("input_audio", WAV)),
-        ({"type": "audio", "url": "http://x/a.wav"}, given("audio_url", {"url": "http://x/a.wav"})),
-        ({"type": "video", "url": "http://x/a.mp4"}, given("video_url", {"url": "http://x/a.mp4"})),
+        ({"type": "audio", "url": "http://x.org/a.wav"}, given("audio_url", {"url": "http://x.org/a.wav"})),
+        ({"type": "video", "url": "http://x.org/a.mp4"}, given("video_url", {"url": "http://x.org/a.mp4"})),
         (
             {"type": "video", "base64": "QQ==", "mime_type": "video/webm"},
             given("video_url", {"url": "data:video/webm;base64,QQ=="}),
         ),
-        (given("video_url", {"url": "http://x/a.mp4"}), given("video_url", {"url": "http://x/a.mp4"})),
+        (given("video_url", {"url": "http://x.org/a.mp4"}), given("video_url", {"url": "http://x.org/a.mp4"})),
         ({"type": "non_standard", "value": EMBEDS}, EMBEDS),
     ],
 )
@@ -151,10 +151,10 @@ def test_a_block_of_text_is_text(block: dict[str, Any], text: str) -> None:
         (HumanMessage([{"type": "image", "file_id": "f1"}]), "stores no files"),
         (HumanMessage([{"type": "file", "base64": "!", "mime_type": "text/plain"}]), "UTF-8"),
         (HumanMessage([{"type": "non_standard", "value": {}}]), "non_standard"),
-        (HumanMessage([{"type": "text-plain", "url": "http://x/a.txt", "mime_type": "text/plain"}]), "downloaded"),
-        (HumanMessage([{"type": "file", "url": "http://x/a.pdf", "mime_type": "application/pdf"}]), "downloaded"),
+        (HumanMessage([{"type": "text-plain", "url": "http://x.org/a.txt", "mime_type": "text/plain"}]), "downloaded"),
+        (HumanMessage([{"type": "file", "url": "http://x.org/a.pdf", "mime_type": "application/pdf"}]), "downloaded"),
         (HumanMessage([{"type": "search_result", "title": "x"}]), "search_result"),
-        (HumanMessage([{"type": "imgae", "url": "http://x/a.png"}]), "imgae"),
+        (HumanMessage([{"type": "imgae", "url": "http://x.org/a.png"}]), "imgae"),
         (RemoveMessage(id="1"), "RemoveMessage"),
     ],
 )

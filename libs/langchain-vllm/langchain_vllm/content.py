@@ -7,6 +7,7 @@ ones, OpenAI's or Anthropic's. Source: the content part types of vLLM 0.32.0 (en
 
 import base64
 import binascii
+import mimetypes
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -39,35 +40,36 @@ AUDIO_FORMATS = {"mpeg": "mp3", "mp3": "mp3", "x-wav": "wav", "wave": "wav", "vn
 """MIME subtypes whose format has another name."""
 
 
-def to_text_or_parts(content: str | Iterable[Block], *, joint: str = "\n") -> str | list[Part]:
+def to_text_or_parts(content: str | Iterable[Block], *, at: int, joint: str = "\n") -> str | list[Part]:
     """Write a message's content.
 
     Args:
         content: A string, or a list of strings and blocks.
+        at: The message's index, for errors.
         joint: What is put between texts.
 
     Returns:
         A string where there is nothing but text, which every chat template understands; else a list of parts.
 
     Raises:
-        ConfigurationError: vLLM has no part for a block.
+        ConfigurationError: vLLM has no part for a block; the message says which block of which message.
     """
     if isinstance(content, str):
         return content
-    parts = to_parts(content)
+    parts = to_parts(content, at=at)
     if all(part["type"] == "text" for part in parts):
         return joint.join(part["text"] for part in parts)
     return parts
 
 
-def to_parts(content: Iterable[Block]) -> list[Part]:
+def to_parts(content: Iterable[Block], *, at: int) -> list[Part]:
     """Write blocks as parts; blocks of calls and reasoning are left out."""
     parts = []
-    for block in content:
+    for index, block in enumerate(content):
         if isinstance(block, str):
             parts.append(_text(block))
         elif block.get("type") not in ELSEWHERE:
-            parts.append(_part(block))
+            parts.append(_placed(block, at, index))
     return parts
 
 
@@ -82,6 +84,15 @@ def reasoning_text(content: str | Iterable[Block]) -> str:
 REASONING = ("reasoning", "thinking")
 
 
+def _placed(block: Mapping[str, Any], at: int, index: int) -> Part:
+    """Write a block; an error says where it stands."""
+    try:
+        return _part(block)
+    except ConfigurationError as error:
+        place = f"messages[{at}] block {index} ({str(block.get('type') or 'no type')[:40]})"
+        raise ConfigurationError(f"{place}: {error.message}") from None
+
+
 def _part(block: Mapping[str, Any]) -> Part:
     kind = block.get("type")
     if kind is None and "text" in block:
@@ -89,8 +100,8 @@ def _part(block: Mapping[str, Any]) -> Part:
     write = WRITERS.get(str(kind))
     if write is None and kind not in PARTS:
         raise ConfigurationError(
-            f"a block of the type {str(kind)!r} has no counterpart in vLLM: leave it out, give it as text, an image, audio "
-            'or video, or, if the server knows the type, as {"type": "non_standard", "value": block}'
+            "this type has no counterpart in vLLM: leave the block out, give it as text, an image, audio or video, or, if "
+            'the server knows the type, as {"type": "non_standard", "value": block}'
         )
     part = write(block) if write else dict(block)
     if uuid := block.get("uuid") or (block.get("extras") or {}).get("uuid"):
@@ -112,9 +123,7 @@ def _plain_text(block: Mapping[str, Any]) -> Part:
         return _text_block(block)
     data, _ = _data(block)
     if data is None:
-        raise ConfigurationError(
-            'a text-plain block needs "text" or "base64": nothing is downloaded, so give what is in it'
-        )
+        raise ConfigurationError('it needs "text" or "base64": nothing is downloaded, so give what is in it')
     return _decoded(data)
 
 
@@ -122,13 +131,13 @@ def _decoded(data: str) -> Part:
     try:
         return _text(base64.b64decode(data, validate=True).decode())
     except (binascii.Error, UnicodeDecodeError):
-        raise ConfigurationError("a text file block holds no base64 of UTF-8 text") from None
+        raise ConfigurationError("its data is no base64 of UTF-8 text: encode it so, or give its text") from None
 
 
 def _non_standard(block: Mapping[str, Any]) -> Part:
     value = block.get("value")
     if not isinstance(value, Mapping) or "type" not in value:
-        raise ConfigurationError('a "non_standard" block needs a "value" with a "type" that vLLM knows')
+        raise ConfigurationError('it needs a "value" with a "type" that vLLM knows')
     return dict(value)
 
 
@@ -139,13 +148,9 @@ def _media(modality: str) -> Callable[[Mapping[str, Any]], Part]:
         data, mime = _data(block)
         if modality == "audio" and data is not None:
             return {"type": "input_audio", "input_audio": {"data": data, "format": _audio_format(mime)}}
-        url = block.get("url") if data is None else f"data:{mime or DEFAULT_MIME[modality]};base64,{data}"
-        if url is None and (source := block.get("source")) and isinstance(source, Mapping):
-            url = source.get("url")
+        url = _url(block) if data is None else f"data:{mime or DEFAULT_MIME[modality]};base64,{data}"
         if not url:
-            raise ConfigurationError(
-                f'{_article(modality)} block needs "url" or "base64": vLLM stores no files, so a file id means nothing'
-            )
+            raise ConfigurationError('it needs "url" or "base64": vLLM stores no files, so a file id means nothing')
         detail = block.get("detail") or (block.get("extras") or {}).get("detail")
         inner = {"url": url, "detail": detail} if detail and modality == "image" else {"url": url}
         return {"type": f"{modality}_url", f"{modality}_url": inner}
@@ -156,16 +161,22 @@ def _media(modality: str) -> Callable[[Mapping[str, Any]], Part]:
 DEFAULT_MIME = {"image": "image/jpeg", "audio": "audio/wav", "video": "video/mp4"}
 
 
-def _article(modality: str) -> str:
-    return f"an {modality}" if modality[0] in "aeiou" else f"a {modality}"
-
-
 def _data(block: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Find base64 data and its MIME type in a standard block, an older one or Anthropic's."""
     source = block.get("source")
     if isinstance(source, Mapping):
-        return source.get("data"), source.get("media_type") or source.get("mime_type")
-    return block.get("base64") or block.get("data"), block.get("mime_type")
+        data, mime = source.get("data"), source.get("media_type") or source.get("mime_type")
+    else:
+        data, mime = block.get("base64") or block.get("data"), block.get("mime_type")
+    if data is not None and not isinstance(data, str):
+        raise ConfigurationError("its data must be a base64 string: base64.b64encode(data).decode()")
+    return data, mime
+
+
+def _url(block: Mapping[str, Any]) -> Any:
+    """Find the URL in a standard block, OpenAI's or Anthropic's."""
+    source = block.get("source")
+    return source.get("url") if isinstance(source, Mapping) else block.get("url") or block.get("file_url")
 
 
 def _audio_format(mime: str | None) -> str:
@@ -190,21 +201,49 @@ def _file(block: Mapping[str, Any]) -> Part:
     inner = block.get("file")
     if isinstance(inner, Mapping) or isinstance(block.get("file_data"), str):
         block = _from_data_url(inner if isinstance(inner, Mapping) else block)
-    _, mime = _data(block)
+    if (text := _plain(block)) is not None:
+        return _text(text)
+    data, mime = _data(block)
+    if mime == PDF and data is not None and not data.startswith(PDF_BEGINS):
+        mime = _named_type(block) or mime
     modality, _, _ = (mime or "").partition("/")
     if modality in DEFAULT_MIME:
-        return _media(modality)(block)
-    data, _ = _data(block)
-    if (block.get("source") or {}).get("type") == "text":
-        return _text(str(data))
+        return _media(modality)({**block, "mime_type": mime})
     if modality == "text" and data is not None:
         return _decoded(data)
-    if data is None and block.get("url"):
+    if data is None and _url(block):
         raise ConfigurationError("a file given by its URL is not downloaded: give its data, or its text")
+    if data is None:
+        raise ConfigurationError("vLLM stores no files, so a file id means nothing: give the file's data, or its text")
     raise ConfigurationError(
         f"vLLM takes no files of the type {mime or 'unknown'}: pass text, images, audio or video, "
         "or turn the file into one of them first"
     )
+
+
+PDF = "application/pdf"
+PDF_BEGINS = base64.b64encode(b"%PDF-").decode()[:6]
+
+
+def _named_type(block: Mapping[str, Any]) -> str | None:
+    """Tell a file's type by its name: langchain-core calls every file in OpenAI's shape a PDF."""
+    name = block.get("filename") or (block.get("extras") or {}).get("filename")
+    return mimetypes.guess_type(name)[0] if isinstance(name, str) else None
+
+
+def _plain(block: Mapping[str, Any]) -> str | None:
+    """Find the text of a file that is given as text, in an older standard block or Anthropic's document."""
+    source = block.get("source")
+    if not isinstance(source, Mapping):
+        return block["text"] if isinstance(block.get("text"), str) else None
+    given = source.get("content") if source.get("type") == "content" else source.get("data")
+    if source.get("type") not in ("content", "text"):
+        return None
+    blocks = [{"text": given}] if isinstance(given, str) else given or ()
+    texts = [block["text"] for block in blocks if isinstance(block.get("text"), str)]
+    if not texts or len(texts) < len(blocks):
+        raise ConfigurationError("a document of blocks may hold text alone: give other blocks beside it")
+    return "\n".join(texts)
 
 
 def _from_data_url(inner: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def to_wire(messages: Sequence[BaseMessage], *, replay: ReasoningReplay = "tool_
     first = _first_replayed(messages, replay)
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     return [
-        _assistant(message, answered, with_reasoning=position >= first)
+        _assistant(message, position, answered, with_reasoning=position >= first)
         if isinstance(message, AIMessage)
-        else _other(message)
+        else _other(message, position)
         for position, message in enumerate(messages)
     ]
 
@@ -81,30 +81,30 @@ def _first_replayed(messages: Sequence[BaseMessage], replay: ReasoningReplay) ->
     return next(users, -1) + 1
 
 
-def _other(message: BaseMessage) -> dict[str, Any]:
-    content = to_text_or_parts(message.content)
+def _other(message: BaseMessage, at: int) -> dict[str, Any]:
+    content = to_text_or_parts(message.content, at=at)
     if isinstance(message, ToolMessage):
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": content}
     if isinstance(message, FunctionMessage):
         return {"role": "tool", "tool_call_id": message.name, "content": content}
-    wire: dict[str, Any] = {"role": _role(message), "content": content}
+    wire: dict[str, Any] = {"role": _role(message, at), "content": content}
     if message.name:
         wire["name"] = message.name
     return wire
 
 
-def _role(message: BaseMessage) -> str:
+def _role(message: BaseMessage, at: int) -> str:
     if isinstance(message, HumanMessage):
         return "user"
     if isinstance(message, SystemMessage):
         return "system"
     if isinstance(message, ChatMessage):
         return message.role
-    raise ConfigurationError(f"a {type(message).__name__} cannot be sent to a model: leave it out")
+    raise ConfigurationError(f"messages[{at}] is a {type(message).__name__}, which no model reads: leave it out")
 
 
-def _assistant(message: AIMessage, answered: set[str], *, with_reasoning: bool) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": "assistant", "content": to_text_or_parts(message.content, joint="")}
+def _assistant(message: AIMessage, at: int, answered: set[str], *, with_reasoning: bool) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": "assistant", "content": to_text_or_parts(message.content, at=at, joint="")}
     if message.name:
         wire["name"] = message.name
     if with_reasoning and (reasoning := reasoning_of(message)):

@@ -44,7 +44,15 @@ from llama_index_vllm.construct import (
 from llama_index_vllm.partial import PartialObject
 from llama_index_vllm.raw import HEAD, Arrival, chunk_raw, response_raw
 
-TOLD = ("tool_calls_via", "dropped_tool_calls", "repaired_tool_calls", "thinking_exhausted", "advice", "asked_again")
+TOLD = (
+    "tool_calls_via",
+    "dropped_tool_calls",
+    "repaired_tool_calls",
+    "thinking_exhausted",
+    "advice",
+    "asked_again",
+    "other_parts",
+)
 """What the core says of an answer beside the answer."""
 
 __all__ = ["Answer", "Terms", "to_completion_response"]

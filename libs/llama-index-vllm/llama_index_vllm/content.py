@@ -5,6 +5,7 @@ it is a list of parts, `[{"type": "text", "text": "What is this?"}, {"type": "im
 Source: ChatCompletionContentPartParam (entrypoints/chat_utils.py, vLLM 0.32.0).
 """
 
+import base64
 import mimetypes
 from collections.abc import Callable, Iterable
 from functools import singledispatch
@@ -36,24 +37,34 @@ UNKNOWN_MEDIA = "application/octet-stream"
 Part = dict[str, Any]
 
 
-def to_content(blocks: Iterable[Any]) -> str | list[Part] | None:
+def to_content(blocks: Iterable[Any], *, at: int = 0) -> str | list[Part] | None:
     r"""Turn the blocks of a message into its content.
 
     Args:
         blocks: Content blocks; those of thinking, tool calls and cache points are passed over.
+        at: The message's index, for errors.
 
     Returns:
         A string where all is text, the blocks joined by `\n`; else a list of parts; None where nothing is content.
 
     Raises:
-        ConfigurationError: A block cannot be sent to vLLM; the message says what to do.
+        ConfigurationError: A block cannot be sent to vLLM; the message says which block of which message, and what to do.
     """
-    parts = [part for block in blocks for part in _parts(block)]
+    parts = [part for index, block in enumerate(blocks) for part in _placed(block, at, index)]
     if not parts:
         return None
     if all(part["type"] == "text" for part in parts):
         return "\n".join(part["text"] for part in parts)
     return parts
+
+
+def _placed(block: object, at: int, index: int) -> list[Part]:
+    """Write a block; an error says where it stands."""
+    try:
+        return _parts(block)
+    except ConfigurationError as error:
+        place = f"messages[{at}] block {index} ({type(block).__name__})"
+        raise ConfigurationError(f"{place}: {error.message}") from None
 
 
 @singledispatch
@@ -91,7 +102,7 @@ def _audio(block: AudioBlock) -> list[Part]:
     if url := _url(block.url):
         return [{"type": "audio_url", "audio_url": {"url": url}}]
     suffix = block.path.suffix[1:] if block.path else ""
-    audio = {"data": _base64(block, block.resolve_audio), "format": block.format or suffix or "wav"}
+    audio = {"data": _base64(block.resolve_audio), "format": block.format or suffix or "wav"}
     return [{"type": "input_audio", "input_audio": audio}]
 
 
@@ -99,20 +110,18 @@ def _audio(block: AudioBlock) -> list[Part]:
 def _document(block: DocumentBlock) -> list[Part]:
     """Read a document that is text; vLLM has no parts for files."""
     media_type = block.document_mimetype
-    if block.url and not (block.data or block.path):
-        raise ConfigurationError("DocumentBlock has a URL, and nothing is downloaded here: read it and give its data")
+    if block.url and not (block.data or block.path or block.url.startswith("data:")):
+        raise ConfigurationError("it has a URL, and nothing is downloaded here: read it and give its data")
     if media_type and not media_type.startswith(TEXTUAL):
         raise ConfigurationError(
             f"vLLM takes no documents of type {media_type}: extract the text into a TextBlock, or render ImageBlocks"
         )
     try:
-        text = block.resolve_document().read().decode("utf-8")
+        text = _bytes(block.resolve_document).decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigurationError(
-            "DocumentBlock is no UTF-8 text: extract its text into a TextBlock, or render ImageBlocks"
+            "it is no UTF-8 text: extract its text into a TextBlock, or render ImageBlocks"
         ) from None
-    except ValueError as error:
-        raise ConfigurationError(f"DocumentBlock has nothing to send: {error}") from None
     return [{"type": "text", "text": text}]
 
 
@@ -130,16 +139,23 @@ def _url(url: object) -> str | None:
     return None if url is None else str(url)
 
 
-def _base64(block: object, resolve: Callable[..., IOBase]) -> str:
-    """Read a block's bytes, from memory or its file, as base64."""
+def _bytes(resolve: Callable[[], IOBase]) -> bytes:
+    """Read a block's bytes, from memory or its file."""
     try:
-        data: bytes = resolve(as_base64=True).read()
+        data: bytes = resolve().read()
+    except OSError as error:
+        raise ConfigurationError(f"its file cannot be read ({type(error).__name__}): check the path") from None
     except ValueError as error:
-        raise ConfigurationError(f"{type(block).__name__} has nothing to send: {error}") from None
-    return data.decode("ascii")
+        raise ConfigurationError(f"it has nothing to send ({error}): give its data, a path or a URL") from None
+    return data
+
+
+def _base64(resolve: Callable[[], IOBase]) -> str:
+    """Read a block's bytes as base64; resolving to base64 leaves an open file's bytes as they are."""
+    return base64.b64encode(_bytes(resolve)).decode("ascii")
 
 
 def _data_url(block: ImageBlock | VideoBlock, resolve: Callable[..., IOBase], media_type: str | None) -> str:
     if media_type is None and block.path is not None:
         media_type = mimetypes.guess_type(Path(block.path).name)[0]
-    return f"data:{media_type or UNKNOWN_MEDIA};base64,{_base64(block, resolve)}"
+    return f"data:{media_type or UNKNOWN_MEDIA};base64,{_base64(resolve)}"

@@ -58,7 +58,7 @@ def to_wire(
     """
     start = _replayed_from(messages, replay)
     return [
-        _message(message, ROLES[message.role], position >= start, developer_as_system, wire_names or {})
+        _message(message, position, position >= start, developer_as_system, wire_names or {})
         for position, message in enumerate(messages)
     ]
 
@@ -87,11 +87,12 @@ def _replayed_from(messages: Sequence[ChatMessage], replay: Replay) -> int:
 
 
 def _message(
-    message: ChatMessage, role: str, replayed: bool, developer_as_system: bool, wire_names: Mapping[str, str]
+    message: ChatMessage, at: int, replayed: bool, developer_as_system: bool, wire_names: Mapping[str, str]
 ) -> dict[str, Any]:
+    role = ROLES[message.role]
     if role == "developer" and developer_as_system:
         role = "system"
-    content = to_content(message.blocks)
+    content = to_content(message.blocks, at=at)
     wire: dict[str, Any] = {"role": role, "content": "" if content is None else content}
     if role == "tool":
         wire["tool_call_id"] = message.additional_kwargs.get("tool_call_id") or ""

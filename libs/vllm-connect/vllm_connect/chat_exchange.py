@@ -62,6 +62,7 @@ class ChatExchange(Exchange):
         new_id: Callable[[str, int], str],
         version: Version | None = None,
     ) -> None:
+        request.check_messages()  # before the messages are put into another order
         self._asked = request
         self._policy = AS_IT_IS
         self._changes: dict[str, Any] = {}

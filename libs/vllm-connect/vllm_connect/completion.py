@@ -131,6 +131,10 @@ class _Call:
         self.ended: bool | None = None
 
 
+GROWING = ("token_ids", "other_parts")
+"""Lists of the metadata that come in pieces."""
+
+
 class _Answer:
     """A completion under construction."""
 
@@ -167,7 +171,7 @@ class _Answer:
 
     def _tell(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
-            if name == "token_ids" and isinstance(value, list):
+            if name in GROWING and isinstance(value, list):
                 self.metadata[name] = [*self.metadata.get(name, ()), *value]
             else:
                 self.metadata[name] = value

@@ -135,10 +135,11 @@ class Logprobs(Struct, frozen=True):
 class Metadata(Struct, frozen=True):
     """What the server or this client says about an answer beside the answer.
 
-    Later values replace earlier ones of the same name, lists of token ids excepted, which grow.
+    Later values replace earlier ones of the same name, lists of token ids and of `other_parts` excepted, which grow.
 
     Attributes:
-        values: `id`, `model`, `created`, `system_fingerprint`, `token_ids`, `metrics` and the like.
+        values: `id`, `model`, `created`, `system_fingerprint`, `token_ids`, `metrics` and the like; `other_parts` are
+            parts of the content that are no text, as the server wrote them.
         choice: The choice it is about, None for the whole response.
     """
 

@@ -133,6 +133,10 @@ class RequestFields(BaseModel):
     refuse_control_tokens: bool = False
     """Refuse a model's control tokens, such as `<|im_end|>`, in what users and tools say; they pass otherwise; never sent."""
 
+    allow_private_media: bool = False
+    """Send URLs of media at private, loopback and link-local hosts, and at names without a dot, which the server would
+    reach from within its network; they are refused otherwise; never sent."""
+
     tool_parser: Any = "auto"
     """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
     reasoning_parser: str | None = "auto"
@@ -221,6 +225,7 @@ DEEP = frozenset(
 
 UNSENT = frozenset(
     {
+        "allow_private_media",
         "calls_in_reasoning",
         "check_constraints",
         "extra_body",
@@ -299,6 +304,16 @@ class ChatRequest(RequestFields):
         """Tell whether the body is spelt differently for different servers."""
         return self.structured_outputs is not None or any("reasoning" in message for message in self.messages)
 
+    def check_messages(self) -> None:
+        """Refuse what others may have put into the conversation; the messages' indexes are those of this request.
+
+        Raises:
+            ConfigurationError: There is something that must not be sent; the message says where.
+        """
+        check_media(self.messages, private_allowed=self.allow_private_media)
+        if self.refuse_control_tokens:
+            refuse_control_tokens(self.messages)
+
     def _tool_fields(self) -> dict[str, Any]:
         choice = resolve_tool_choice(self.tool_choice, self.tools)
         if not self.tools:
@@ -308,9 +323,7 @@ class ChatRequest(RequestFields):
     def _check(self) -> None:
         if not self.messages:
             raise ConfigurationError("messages is empty: give at least one message")
-        check_media(self.messages)
-        if self.refuse_control_tokens:
-            refuse_control_tokens(self.messages)
+        self.check_messages()
         if isinstance(self.stop, list) and len(self.stop) > MAX_STOP_STRINGS:
             raise ConfigurationError(
                 f"stop has {len(self.stop)} strings and vLLM takes {MAX_STOP_STRINGS}: drop some, or use stop_token_ids"

@@ -1,8 +1,10 @@
 """What a conversation may carry that others have written: URLs of media, and text with control tokens in it.
 
-`{"type": "image_url", "image_url": {"url": "file:/etc/passwd"}}` is refused, since the server would read its own disk.
-Media are never fetched here: `http:`, `https:` and `data:` go to the server as they are. A model's control tokens, such as
-`<|im_end|>`, are part of any text and pass; where users are not trusted to open a turn of their own, they can be refused.
+`{"type": "image_url", "image_url": {"url": "file:/etc/passwd"}}` is refused, since the server would read its own disk, and
+so is `http://10.0.0.1/`, which it would reach from within its network, unless that is allowed. Media are never fetched and
+names never looked up here: any other `http:`, `https:` and `data:` goes to the server as it is. A model's control tokens,
+such as `<|im_end|>`, are part of any text and pass; where users are not trusted to open a turn of their own, they can be
+refused.
 """
 
 import re
@@ -10,10 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.private_hosts import is_private
 
 __all__ = ["check_media", "refuse_control_tokens"]
 
 SCHEMES = ("http://", "https://", "data:")
+
+URLS = ("image_url", "audio_url", "video_url")
+"""Where a server looks for a URL, whatever a part says its type is."""
 
 LONGEST_SCHEME = 8
 
@@ -26,24 +32,33 @@ CONTROL_TOKEN = re.compile(
 """How the families spell what opens and closes a turn; bounded, so that it is linear on any text."""
 
 
-def check_media(messages: Sequence[Mapping[str, Any]]) -> None:
+def check_media(messages: Sequence[Mapping[str, Any]], *, private_allowed: bool) -> None:
     """Refuse media that a server would read from anywhere but the web or the request.
 
     Args:
         messages: Wire messages.
+        private_allowed: Let URLs of private hosts pass.
 
     Raises:
-        ConfigurationError: A part's URL has another scheme; the message shows the scheme alone.
+        ConfigurationError: A part's URL has another scheme or a private host; the message shows where it stands, and
+            nothing of it but the scheme.
     """
     for at, message in enumerate(messages):
         content = message.get("content")
-        if isinstance(content, list):
-            for url in _urls(content):
-                if not url[:LONGEST_SCHEME].lower().startswith(SCHEMES):
-                    raise ConfigurationError(
-                        f"messages[{at}] has media at {_scheme(url)}, and only http://, https:// and data: URLs are sent: "
-                        "a server would read a file from its own disk; put the bytes into a data: URL"
-                    )
+        if not isinstance(content, list | tuple):
+            continue
+        for index, kind, url in _urls(content):
+            place = f"messages[{at}] part {index} ({kind})"
+            if not url[:LONGEST_SCHEME].lower().startswith(SCHEMES):
+                raise ConfigurationError(
+                    f"{place} has {_scheme(url)}, and only http://, https:// and data: URLs are sent: "
+                    "a server would read a file from its own disk; put the bytes into a data: URL"
+                )
+            if not private_allowed and is_private(url):
+                raise ConfigurationError(
+                    f"{place} is at a private host, which the server would reach from within its network: "
+                    "put the bytes into a data: URL, or set allow_private_media=True"
+                )
 
 
 def refuse_control_tokens(messages: Sequence[Mapping[str, Any]]) -> None:
@@ -63,14 +78,15 @@ def refuse_control_tokens(messages: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
-def _urls(parts: list[Any]) -> Iterator[str]:
-    for part in parts:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if isinstance(kind, str) and kind.endswith("_url"):
-            inner = part.get(kind)
-            url = inner.get("url") if isinstance(inner, Mapping) else inner
-            if isinstance(url, str):
-                yield url
+def _urls(parts: Sequence[Any]) -> Iterator[tuple[int, str, str]]:
+    """List the URLs in a message's parts, each with the part's index and the key under which it stands."""
+    for index, part in enumerate(parts):
+        if isinstance(part, Mapping):
+            for key in URLS:
+                inner = part.get(key)
+                url = inner.get("url") if isinstance(inner, Mapping) else inner
+                if isinstance(url, str):
+                    yield index, key, url
 
 
 def _scheme(url: str) -> str:

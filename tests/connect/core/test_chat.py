@@ -62,11 +62,16 @@ def test_reasoning_has_two_names(name: str) -> None:
     assert read(chunk(**{name: "hm"})) == [ReasoningDelta("hm")]
 
 
-@pytest.mark.parametrize(
-    "content", [["a", "b"], [{"type": "text", "text": "a"}, {"text": "b"}, {"type": "image"}], "ab"]
-)
+@pytest.mark.parametrize("content", [["a", "b"], [{"type": "text", "text": "a"}, {"text": "b"}], "ab"])
 def test_content_has_several_shapes(content: Any) -> None:
     assert read(chunk(content=content)) == [TextDelta("ab")]
+
+
+def test_parts_that_are_no_text_are_kept() -> None:
+    first, second = {"type": "image_url", "image_url": {"url": "data:,a"}}, {"type": "audio"}
+    deltas = read(chunk(content=["a", first]), chunk(content=[second, "b"]), END)
+    assert fold(deltas).text == "ab"
+    assert fold(deltas).metadata["other_parts"] == [first, second]
 
 
 @pytest.mark.parametrize("content", [None, "", []])

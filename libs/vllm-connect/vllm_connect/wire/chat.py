@@ -188,9 +188,10 @@ class ChatReader:
         if reasoning:
             deltas.append(ReasoningDelta(reasoning, index))
         if message.content:
-            text = message.content if isinstance(message.content, str) else _joined(message.content)
-            if text:
-                deltas.append(TextDelta(text, index))
+            if isinstance(message.content, str):
+                deltas.append(TextDelta(message.content, index))
+            else:
+                deltas += _parts(message.content, index)
         elif choice.text:
             deltas.append(TextDelta(choice.text, index))
         if message.refusal:
@@ -210,10 +211,13 @@ class ChatReader:
             deltas.append(Finish(choice.finish_reason, choice.stop_reason, index))
 
 
-def _joined(parts: list[Any]) -> str:
-    """Join content parts: texts, or objects with a text."""
-    pieces = (part if isinstance(part, str) else part.get("text") if isinstance(part, dict) else None for part in parts)
-    return "".join(piece for piece in pieces if isinstance(piece, str))
+def _parts(parts: list[Any], choice: int) -> list[Delta]:
+    """Read content parts: texts and objects with a text are the text, and what else there is stands in the metadata."""
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    text = "".join(text for text in texts if isinstance(text, str))
+    others = [part for part, text in zip(parts, texts, strict=True) if not isinstance(text, str)]
+    deltas: list[Delta] = [TextDelta(text, choice)] if text else []
+    return [*deltas, Metadata({"other_parts": others}, choice)] if others else deltas
 
 
 def read_usage(usage: dict[str, Any]) -> Usage:

@@ -1,0 +1,69 @@
+"""The tables of messages and blocks: `python -m tests.matrix.messages --write` puts them into cookbook/messages.md.
+
+Each cell is what a real model object sent to a server on the loopback interface, or gave for its answer.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from tests.matrix.answers import ANSWERS, langchain_blocks, llamaindex_blocks
+from tests.matrix.blocks import BLOCKS, Refused, sent_by
+from tests.pages import replace_section
+
+__all__ = ["PAGE", "tables"]
+
+PAGE = Path(__file__).parents[2] / "cookbook" / "messages.md"
+FRAMEWORKS = ("LangChain", "LlamaIndex")
+
+
+def tables() -> dict[str, str]:
+    """Make the tables, by the sections of the page that hold them."""
+    return {"blocks": blocks(), "answers": answers()}
+
+
+def blocks() -> str:
+    """Tell what becomes of each content block."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            [block.kind, block.form, *(_shown(sent_by(name, block, Path(folder))) for name in FRAMEWORKS)]
+            for block in BLOCKS
+        ]
+    return _table(["content", "given as", *FRAMEWORKS], rows)
+
+
+def answers() -> str:
+    """Tell which blocks an answer has."""
+    rows = []
+    for row in ANSWERS:
+        ours, others = langchain_blocks(row, streamed=True)
+        theirs, _ = llamaindex_blocks(row, streamed=True)
+        beside = ["`other_parts`"] if others else []
+        kinds = [f"`{block['type']}`" for block in ours], [f"`{kind}`" for kind, _ in theirs]
+        rows.append([row.kind, *(", ".join([*names, *beside]) for names in kinds)])
+    return _table(["in the answer", *FRAMEWORKS], rows)
+
+
+def _shown(outcome: object) -> str:
+    if isinstance(outcome, Refused):
+        return "refused"
+    return f"`{outcome['type']}`" if isinstance(outcome, dict) else "\u2013"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
+
+
+def main() -> None:
+    """Print the tables, or write them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put them into the page")
+    write = parser.parse_args().write
+    for name, text in tables().items():
+        print(text, end="\n\n")
+        if write:
+            replace_section(PAGE, name, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vllm_connect.parsing.header_calls import is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
-from vllm_connect.parsing.tag_calls import Arguments
+from vllm_connect.parsing.tag_calls import Arguments, runs_on
 from vllm_connect.parsing.tools import Tools
 
 __all__ = ["PairCalls"]
@@ -86,8 +86,8 @@ class PairCalls:
             arguments.broken(key, "")
             return False
         value, mark = yield from scanner.up_to(self.value_end)
-        if not mark:
-            arguments.broken(key, value)
+        if not mark or runs_on(value, self.key, self.key_end, str.strip, tools):
+            arguments.broken(key, value + mark)
             return False
         arguments.add(key, tools.typed(name, key, value))
         return True

@@ -12,7 +12,7 @@ from vllm_connect.parsing.header_calls import is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
-__all__ = ["Arguments", "TagCalls", "bare_name", "quoted"]
+__all__ = ["Arguments", "TagCalls", "bare_name", "quoted", "runs_on"]
 
 
 class Arguments:
@@ -59,6 +59,29 @@ def one_newline(text: str) -> str:
     """Take off the line ends that wrap a value, one on each side."""
     text = text.removeprefix("\r\n" if text.startswith("\r\n") else "\n")
     return text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
+
+
+def runs_on(value: str, opener: str, head_end: str, read_key: Callable[[str], str], tools: Tools) -> bool:
+    """Tell whether a value, its own end missing, runs on into another parameter.
+
+    The beginning of a parameter that some tool has is one, and so is any that begins a line; the rest may be quoted text.
+
+    Args:
+        value: The value, up to the next end of a value.
+        opener: What begins a parameter, up to its name.
+        head_end: What stands after its name.
+        read_key: Finds the name between the two.
+        tools: The request's tools.
+    """
+    at = value.find(opener)
+    while at >= 0:
+        start = at + len(opener)
+        end = value.find(head_end, start, start + MAX_NAME)
+        key = read_key(value[start:end]) if end >= 0 else ""
+        if is_name(key) and (at == 0 or value[at - 1] == "\n" or tools.may_take(key)):
+            return True
+        at = value.find(opener, start)
+    return False
 
 
 @dataclass(frozen=True)
@@ -148,8 +171,8 @@ class TagCalls:
             arguments.broken(key, "")
             return False
         value, end = yield from scanner.up_to(self.parameter_end)
-        if not end:
-            arguments.broken(key, value)
+        if not end or runs_on(value, self.parameter, self.head_end, lambda text: self.read_key(text)[0], tools):
+            arguments.broken(key, value + end)
             return False
         if self.wrapped:
             value = one_newline(value)

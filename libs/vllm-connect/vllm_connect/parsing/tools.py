@@ -32,6 +32,10 @@ class Tools:
         """Tell whether a name may be called."""
         return not self.known or name in self._parameters
 
+    def may_take(self, key: str) -> bool:
+        """Tell whether some tool may have a parameter of a name."""
+        return not self.known or any(key in (schema.get("properties") or ()) for schema in self._parameters.values())
+
     def misfit(self, name: str, arguments: str) -> str | None:
         """Say why a call cannot be meant.
 

@@ -1,0 +1,115 @@
+"""A value whose end is missing must not run on into the next parameter, or the next call, of one that is executed."""
+
+import re
+from typing import Any
+
+import pytest
+from vllm_connect import Completion, OutputParser, fold
+
+from tests.connect.parsing.renderers import ELEMENTS, TAG_FORMATS, Call
+
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": keys}}}
+    for name, keys in (
+        ("f", {"a": {"type": "string"}, "b": {"type": "string"}, "code": {"type": "string"}}),
+        ("g", {"c": {"type": "string"}}),
+    )
+]
+NAMES = [name for name in TAG_FORMATS if name not in ("gemma4", "functiongemma")]
+EVERY = pytest.mark.parametrize("name", NAMES)
+
+
+def render(name: str, calls: list[Call]) -> str:
+    return {**TAG_FORMATS, **ELEMENTS}[name](calls)
+
+
+def opener(name: str, key: str) -> str:
+    """Find how a format begins a parameter."""
+    text = render(name, [("f", {key: "VALUE"})])
+    start = max(
+        text.find(word)
+        for word in (
+            "<parameter=",
+            "<parameter name",
+            "<param name",
+            "<atem:parameter",
+            "<arg_key>",
+            "<ifm|arg_key>",
+            "<steptml:parameter",
+            "<|open|>argument",
+            "<｜DSML｜parameter",
+            "<｜DSML｜ parameter",
+        )
+    )
+    assert start > 0
+    return text[start : text.index("VALUE")]
+
+
+def without_the_closer_of(name: str, calls: list[Call], value: str) -> str:
+    """Render calls, and leave out the closer after one value."""
+    text = render(name, calls)
+    found = re.sub(
+        re.escape(value) + r"(\n?)(</[^<>]*>|<\|close\|>argument<\|sep\|>)", re.escape(value) + r"\1", text, count=1
+    )
+    assert found != text
+    return found
+
+
+def read(name: str, text: str, tools: list[dict[str, Any]] | None) -> Completion:
+    pieces = ([text], list(text), [text[: len(text) // 2], text[len(text) // 2 :]])
+    answers = []
+    for cut in pieces:
+        parser = OutputParser(name, None, tools, new_id=lambda tool, index: f"{tool}{index}")
+        answers.append(fold([d for piece in cut for d in parser.push(piece)] + parser.finish(), tools=tools))
+    assert answers[0] == answers[1] == answers[2]
+    return answers[0]
+
+
+@EVERY
+@pytest.mark.parametrize("tools", [TOOLS, None], ids=["known", "unknown"])
+def test_the_next_parameter_is_not_part_of_a_value(name: str, tools: list[dict[str, Any]] | None) -> None:
+    answer = read(name, without_the_closer_of(name, [("f", {"a": "one", "b": "two"})], "one"), tools)
+    assert answer.tool_calls == ()
+    (call,) = answer.invalid_tool_calls
+    assert "one" in call.arguments
+    assert "two" in call.arguments + answer.text
+
+
+@EVERY
+def test_a_parameter_that_no_tool_declares_is_not_part_of_a_value_either(name: str) -> None:
+    text = without_the_closer_of(name, [("f", {"a": "one\n", "z": "two"})], "one\n")
+    assert read(name, text, TOOLS).tool_calls == ()
+
+
+@EVERY
+@pytest.mark.parametrize("tools", [TOOLS, None], ids=["known", "unknown"])
+def test_the_next_call_is_not_part_of_a_value(name: str, tools: list[dict[str, Any]] | None) -> None:
+    text = without_the_closer_of(name, [("f", {"a": "one"}), ("g", {"c": "two"})], "one")
+    answer = read(name, text, tools)
+    assert all(call.parsed() == {"c": "two"} for call in answer.tool_calls)
+    assert answer.invalid_tool_calls[0].name == "f"
+
+
+@EVERY
+def test_all_closers_missing(name: str) -> None:
+    text = render(name, [("f", {"a": "one", "b": "two"})])
+    cut = re.sub(r"(one|two)(\n?)(</[^<>]*>|<\|close\|>argument<\|sep\|>)", r"\1\2", text)
+    assert read(name, cut, TOOLS).tool_calls == ()
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if text.startswith('OPENER'):\n    return 1",
+        "<parameter name='x' value='1'/>\n<param name=\"movie\" value=\"a.swf\"/>",
+        "<function>f</function> <invoke>",
+        "<parameter=",
+        "a < b <parameter\n>",
+        "<arg_key>",
+    ],
+)
+def test_markup_in_a_value_stays_text(name: str, code: str) -> None:
+    code = code.replace("OPENER", opener(name, "other"))
+    answer = read(name, render(name, [("f", {"code": code, "b": "x"})]), TOOLS)
+    assert [call.parsed() for call in answer.tool_calls] == [{"code": code, "b": "x"}]

@@ -73,6 +73,23 @@ async def test_a_llama_index_agent_survives(plain_server: str, family: str) -> N
     assert str(answer).strip()
 
 
+def test_two_calls_of_one_turn_are_parted_where_the_template_takes_one(plain_server: str) -> None:
+    def call(name: str) -> dict[str, Any]:
+        return {"id": name, "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
+
+    messages = [
+        {"role": "user", "content": "What is 1 + 2, twice?"},
+        {"role": "assistant", "content": "", "tool_calls": [call("one"), call("two")]},
+        {"role": "tool", "tool_call_id": "one", "content": "3"},
+        {"role": "tool", "tool_call_id": "two", "content": "3"},
+    ]
+    request = ChatRequest(messages=messages, temperature=0, chat_template=template("llama-3"), max_tokens=20)
+    with VllmClient(VllmConfig(base_url=plain_server)) as client:
+        with pytest.raises(BadRequestError, match="single tool-calls"):
+            client.complete(request.model_copy(update={"message_policy": "none"}))
+        assert "single_calls" in client.complete(request).metadata["message_policy"]
+
+
 def test_what_is_learned_is_learned_once(plain_server: str) -> None:
     messages = [{"role": "user", "content": "Hello"}, {"role": "user", "content": "there"}]
     request = ChatRequest(messages=messages, temperature=0, chat_template=template("llama-2"), max_tokens=20)

@@ -7,6 +7,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from vllm_connect import MessagePolicy
+from vllm_connect.family_policies import FAMILY_POLICIES, OTHERS
+
 from tests.matrix.answers import ANSWERS, langchain_blocks, llamaindex_blocks
 from tests.matrix.blocks import BLOCKS, Refused, sent_by
 from tests.pages import replace_section
@@ -19,7 +22,20 @@ FRAMEWORKS = ("LangChain", "LlamaIndex")
 
 def tables() -> dict[str, str]:
     """Make the tables, by the sections of the page that hold them."""
-    return {"blocks": blocks(), "answers": answers()}
+    return {"families": families(), "blocks": blocks(), "answers": answers()}
+
+
+def families() -> str:
+    """Tell what is changed for each family."""
+    rows = [
+        [f"`{family.pattern}`" if family is not OTHERS else family.pattern, changed(family.policy), family.source]
+        for family in (*FAMILY_POLICIES, OTHERS)
+    ]
+    return _table(["the model's name has", "changes", "source"], rows)
+
+
+def changed(policy: MessagePolicy) -> str:
+    return ", ".join(f"`{name}`" for name in policy.changes()) or "nothing"
 
 
 def blocks() -> str:

@@ -43,6 +43,28 @@ STRINGS = """
 {%- endfor -%}"""
 
 
+SINGLE_CALLS = """
+{%- for m in messages if m.tool_calls and m.tool_calls | length > 1 -%}
+{{- raise_exception('This model only supports single tool-calls at once!') -}}
+{%- endfor -%}"""
+FIRST_SYSTEM_ALONE = """
+{%- set messages = messages[:1] + (messages[1:] | rejectattr('role', 'equalto', 'system') | list) -%}"""
+KNOWN_ROLES_ALONE = """
+{%- set messages = messages | selectattr('role', 'in', ['system', 'user', 'assistant', 'tool']) | list -%}"""
+SYSTEMS_TO_THE_FRONT = """
+{%- set systems = messages | selectattr('role', 'equalto', 'system') | list -%}
+{%- set messages = systems + (messages | rejectattr('role', 'equalto', 'system') | list) -%}"""
+RESULTS_OF_CALLS = """
+{%- set before = namespace(calls=false) -%}
+{%- for m in messages -%}
+{%- if m.tool_calls -%}{%- set before.calls = true -%}{%- endif -%}
+{%- if m.role == 'tool' and not before.calls -%}
+{{- raise_exception('Message has tool role, but there was no previous assistant message with a tool call!') -}}
+{%- endif -%}
+{%- if m.role == 'assistant' and not m.tool_calls -%}{%- set before.calls = false -%}{%- endif -%}
+{%- endfor -%}"""
+
+
 def alternate(complaint: str) -> str:
     return ALTERNATE.replace("COMPLAINT", repr(complaint))
 
@@ -57,10 +79,17 @@ ROLE_RULES: dict[str, str] = {
     "gemma-2": NO_SYSTEM + alternate("Conversation roles must alternate user/assistant/user/assistant/..."),
     "gemma-3": FIRST_ONLY + alternate("Conversation roles must alternate user/assistant/user/assistant/..."),
     "phi-3": ONLY_TWO,
+    "phi-4": KNOWN_ROLES_ALONE,
+    "phi-4-mini": FIRST_SYSTEM_ALONE,
+    "nemotron-super": FIRST_SYSTEM_ALONE,
+    "llama-3": SINGLE_CALLS,
+    "deepseek-v3": KNOWN_ROLES_ALONE + SYSTEMS_TO_THE_FRONT,
+    "granite": "",
+    "gpt-oss": RESULTS_OF_CALLS,
     "glm": KNOWN_ROLES,
     "internvl": STRINGS,
 }
-"""Rules by family."""
+"""Rules by family; those that pass over messages say nothing, and teach nothing."""
 
 
 class TemplateError(Exception):

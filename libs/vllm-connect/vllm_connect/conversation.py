@@ -4,7 +4,7 @@ Many templates refuse a conversation that others take: a system message that is 
 system message at all, content in parts. The server answers 400 with the template's words, such as
 `Conversation roles must alternate user/assistant/user/assistant/...`. A `MessagePolicy` says what to change, and is learned
 from those words. What is changed is changed the same way on every turn, so that an older turn reads as it did and the
-server's prefix cache holds it. Source: the templates of the families named below and vLLM's issues about them.
+server's prefix cache holds it. Source: the templates of the families in family_policies.py and vLLM's issues about them.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["AS_IT_IS", "MessagePolicy", "apply_policy", "family_policy", "learned_policy"]
+from vllm_connect.single_calls import singly_called
+
+__all__ = ["AS_IT_IS", "MessagePolicy", "apply_policy", "learned_policy"]
 
 Message = dict[str, Any]
 
@@ -36,6 +38,8 @@ class MessagePolicy(BaseModel):
     """Make one string of content that is a list of texts."""
     tool_media: Literal["keep", "user"] = "keep"
     """Move images and other media of a tool's result into a user turn after the results."""
+    single_calls: bool = False
+    """Make a turn of each of several calls, with its result after it, for templates that take one call in a turn."""
 
     def changes(self) -> list[str]:
         """List what the policy changes, in words for the answer's metadata."""
@@ -45,39 +49,6 @@ class MessagePolicy(BaseModel):
 SYSTEM_MARK = "[system] "
 
 AS_IT_IS = MessagePolicy()
-COMMON = MessagePolicy(developer="system")
-ORDERED = MessagePolicy(developer="system", merge_leading_systems=True, late_systems="user")
-STRICT = ORDERED.model_copy(update={"alternate": True})
-
-POLICIES: tuple[tuple[str, MessagePolicy], ...] = (
-    ("gpt-oss", AS_IT_IS),
-    ("qwen3.5", ORDERED),
-    ("qwen3.6", ORDERED),
-    ("qwen3.8", ORDERED),
-    ("gemma-3", STRICT),
-    ("gemma-2", STRICT.model_copy(update={"system": "first_user"})),
-    ("mistral", STRICT),
-    ("mixtral", STRICT),
-    ("devstral", STRICT),
-    ("ministral", STRICT),
-    ("magistral", STRICT),
-)
-"""Policies by a piece of the model's name, lower case, the more specific first."""
-
-
-def family_policy(*names: str | None) -> MessagePolicy:
-    """Choose the policy to begin with.
-
-    Args:
-        names: What the model is called, the best source first.
-    """
-    for name in names:
-        lowered = (name or "").lower().replace("_", "-")
-        for pattern, policy in POLICIES:
-            if pattern in lowered:
-                return policy
-    return COMMON
-
 
 LESSONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
@@ -102,10 +73,13 @@ LESSONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ),
         {"developer": "system", "late_systems": "user", "merge_leading_systems": True},
     ),
+    # No server says that it is media in a tool's result which it does not take: most templates pass over them without a
+    # word, and one that wants strings says so as it does of any list. So both are changed.
     (
         ('can only concatenate str (not "list") to str', "content must be a string", "can only concatenate str (not"),
-        {"flat_content": True},
+        {"flat_content": True, "tool_media": "user"},
     ),
+    (("only supports single tool-calls at once",), {"single_calls": True}),
 )
 """What servers say, in lower case, and what of a policy answers it."""
 
@@ -151,6 +125,8 @@ def apply_policy(messages: Sequence[Message], policy: MessagePolicy) -> list[Mes
         out = _system_folded(out)
     if policy.alternate:
         out = _alternating(out)
+    if policy.single_calls:
+        out = singly_called(out)
     if policy.flat_content:
         out = [_flat(message) for message in out]
     return out

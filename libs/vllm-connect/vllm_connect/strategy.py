@@ -20,7 +20,8 @@ from typing import Any
 
 from vllm_connect.client_parsing import ParsingFilter
 from vllm_connect.constraints import StructuredOutputs
-from vllm_connect.conversation import MessagePolicy, family_policy
+from vllm_connect.conversation import MessagePolicy
+from vllm_connect.family_policies import family_policy
 from vllm_connect.parsing.families import Family, find_family
 from vllm_connect.parsing.forced import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format, format_names

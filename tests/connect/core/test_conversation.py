@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vllm_connect import MessagePolicy
-from vllm_connect.conversation import AS_IT_IS, COMMON, STRICT, apply_policy, family_policy, learned_policy
+from vllm_connect.conversation import AS_IT_IS, apply_policy, learned_policy
+from vllm_connect.family_policies import COMMON, FAMILY_POLICIES, OTHERS, STRICT, family_policy
 from vllm_connect.history import repair_history
 
 from tests.fuzzing import examples
@@ -46,6 +47,14 @@ CONVERSATIONS: dict[str, list[Message]] = {
         says("assistant", "One."),
         says("user", "Bye"),
     ],
+    "two calls at once": [
+        says("user", "Hi"),
+        says("assistant", "", tool_calls=[CALL, {**CALL, "id": "b"}]),
+        says("tool", "2", tool_call_id="b"),
+        says("tool", "1", tool_call_id="a"),
+        says("assistant", "One, two."),
+        says("user", "Bye"),
+    ],
     "a system message after a tool": [
         says("user", "Hi"),
         says("assistant", "", tool_calls=[CALL]),
@@ -72,7 +81,7 @@ def taught(family: str, messages: list[Message], policy: MessagePolicy, lessons:
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
-@pytest.mark.parametrize("family", ROLE_RULES)
+@pytest.mark.parametrize("family", [family for family in ROLE_RULES if family not in ("phi-4-mini", "nemotron-super")])
 def test_every_template_takes_every_conversation_after_at_most_three_lessons(family: str, name: str) -> None:
     messages = CONVERSATIONS[name]
     before = copy.deepcopy(messages)
@@ -82,12 +91,49 @@ def test_every_template_takes_every_conversation_after_at_most_three_lessons(fam
         assert text in rendered
 
 
-@pytest.mark.parametrize("family", ["qwen3.5", "mistral", "gemma-2", "gemma-3"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        "qwen3.5",
+        "mistral",
+        "gemma-2",
+        "gemma-3",
+        "phi-4",
+        "phi-4-mini",
+        "nemotron-super",
+        "llama-3",
+        "deepseek-v3",
+        "granite",
+        "gpt-oss",
+    ],
+)
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_a_known_family_needs_no_lesson(family: str, name: str) -> None:
+def test_a_known_family_needs_no_lesson_and_loses_no_text(family: str, name: str) -> None:
     policy = family_policy(None, f"org/{family.title()}-9B-Instruct")
     rendered = render(family, apply_policy(CONVERSATIONS[name], policy))
-    assert texts(CONVERSATIONS[name])[-1] in rendered
+    for text in texts(CONVERSATIONS[name]):
+        assert text in rendered
+
+
+def test_every_family_has_its_source_and_is_found() -> None:
+    for family in (*FAMILY_POLICIES, OTHERS):
+        assert family_policy(f"org/{family.pattern}-9b") == family.policy
+        assert len(family.source.split()) > 5
+
+
+@pytest.mark.parametrize(
+    ("name", "single"),
+    [
+        ("meta-llama/Llama-3.3-70B-Instruct", True),
+        ("meta-llama/Meta-Llama-3.1-8B-Instruct", True),
+        ("NousResearch/Hermes-3-Llama-3.1-8B", False),
+        ("nvidia/Llama-3_3-Nemotron-Super-49B-v1_5", False),
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", False),
+        ("meta-llama/Llama-4-Scout-17B-16E-Instruct", False),
+    ],
+)
+def test_llama_3_calls_once_in_a_turn(name: str, single: bool) -> None:
+    assert family_policy(name).single_calls is single
 
 
 def test_the_developer_of_gpt_oss_stays() -> None:
@@ -113,6 +159,7 @@ POLICIES = st.builds(
     system=st.sampled_from(["keep", "first_user"]),
     alternate=st.booleans(),
     flat_content=st.booleans(),
+    single_calls=st.booleans(),
 )
 
 
@@ -148,6 +195,33 @@ def test_an_image_of_a_tool_becomes_a_turn_after_the_results() -> None:
     assert (moved[1]["content"], moved[3]["content"]) == ([words], [image])
     at_the_end = apply_policy(messages[:2], MessagePolicy(tool_media="user"))
     assert at_the_end[-1] == says("user", [image])
+
+
+@pytest.mark.parametrize("complaint", ['can only concatenate str (not "list") to str', "content must be a string"])
+def test_a_template_that_wants_strings_teaches_to_move_media_of_tools(complaint: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    messages = [says("assistant", "", tool_calls=[CALL]), says("tool", [*PARTS, image], tool_call_id="a")]
+    learned = learned_policy(COMMON, complaint)
+    assert learned is not None
+    assert apply_policy(messages, learned)[1:] == [says("tool", "one\ntwo", tool_call_id="a"), says("user", [image])]
+
+
+def test_calls_in_parallel_become_turns_of_one_call() -> None:
+    two = [CALL, {**CALL, "id": "b"}]
+    first = says("assistant", "Both.", reasoning="Hm.", tool_calls=two)
+    a, b, stray = (says("tool", name, tool_call_id=name) for name in ("a", "b", "c"))
+    parted = apply_policy([first, b, stray, a, says("user", "?")], MessagePolicy(single_calls=True))
+    assert parted == [
+        {**first, "tool_calls": [CALL]},
+        a,
+        says("assistant", "", tool_calls=two[1:]),
+        b,
+        stray,
+        says("user", "?"),
+    ]
+    assert apply_policy([first], MessagePolicy(single_calls=True)) == [parted[0], parted[2]]
+    assert apply_policy(parted, MessagePolicy(single_calls=True)) == parted
+    assert first["tool_calls"] == two
 
 
 def arguments(text: Any) -> Message:

@@ -28,6 +28,7 @@ from vllm_connect.strategy import Knowledge, plan_answer
 from vllm_connect.stream import EVENT_STREAM, ChatStream, DeltaFilter
 from vllm_connect.strict_tools import may_be_loose, would_be_held
 from vllm_connect.two_phases import TwoPhases
+from vllm_connect.unheld_keywords import warn_of_unheld_keywords
 from vllm_connect.wire.http import HttpRequest
 
 __all__ = ["ChatExchange"]
@@ -78,6 +79,7 @@ class ChatExchange(Exchange):
         self._extraction = JsonExtraction() if request.extract_json else None
         self._fit()
         self._plan = plan_answer(self._request, knowledge, version)
+        warn_of_unheld_keywords(request, knowledge.schemas)
         super().__init__(self._encoded(), terms)
         self._prepare()
 

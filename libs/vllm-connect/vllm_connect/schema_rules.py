@@ -152,7 +152,7 @@ def _of_form(schema: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     if len(schema.get("allOf") or ()) > 1:
         found["allOf"] = "the grammar does not join branches; the answer is checked when it has come"
-    if len(schema.get("oneOf") or ()) > 1 and not _apart(schema["oneOf"]):
+    if len(schema.get("oneOf") or ()) > 1 and "discriminator" not in schema and not _apart(schema["oneOf"]):
         found["oneOf"] = "the grammar takes it for anyOf; the answer is checked when it has come"
     reference = schema.get("$ref")
     if isinstance(reference, str) and not reference.startswith("#"):

@@ -41,6 +41,7 @@ class Knowledge:
 
     Attributes:
         roots: What is really served under each name; None before the server was asked.
+        schemas: The schemas sent before, each by its hash, so that one is warned of once.
         takes_structural_tags: Whether a structural tag may be sent; a server that refuses one teaches otherwise.
     """
 
@@ -50,6 +51,7 @@ class Knowledge:
         self._wants_strict: set[str | None] = set()
         self._policies: dict[str | None, MessagePolicy] = {}
         self.roots: dict[str, str] | None = None
+        self.schemas: set[int] = set()
         self.takes_structural_tags = True
 
     def learn_no_tool_parser(self, model: str | None) -> None:

@@ -72,7 +72,7 @@ differential: install ## Hold our parsers against the installed vLLM's, and writ
 .venv-peers: install tests/peers.txt tests/peers-llamaindex.txt ## Install the adapters that ours are compared with
 	for peer in "" -llamaindex; do \
 		test -x .venv-peers$$peer/bin/python || $(BIN)/python -m venv .venv-peers$$peer; \
-		$(BIN)/uv pip install -q -p .venv-peers$$peer/bin/python -r tests/peers$$peer.txt tqdm $(addprefix -e ,$(PACKAGES)) || exit 1; \
+		$(BIN)/uv pip install -q -p .venv-peers$$peer/bin/python -r tests/peers$$peer.txt tqdm trustme $(addprefix -e ,$(PACKAGES)) || exit 1; \
 	done
 	touch $@
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.faults.clients import CLIENTS, WAYS
+from tests.faults.clients import CLIENTS
 from tests.faults.elsewhere import ELSEWHERE
-from tests.faults.judge import try_cell
-from tests.faults.peers import ENVIRONMENTS, peer
+from tests.faults.judge import LOOPS, try_cell
+from tests.faults.peers import ENVIRONMENTS, PEERS
 from tests.faults.scenarios import FAULTS
 from tests.pages import replace_section
 
@@ -33,12 +33,11 @@ Found = dict[str, dict[str, list[str]]]
 
 def tried(name: str, wanted: list[str]) -> Found:
     """Try faults on one client."""
-    maker = peer(name) if name in ENVIRONMENTS else None
     faults = [fault for fault in FAULTS if not wanted or fault.id in wanted]
-    cells = [(fault, loop, mode) for fault in faults for loop, mode in WAYS if fault.scripts(mode) is not None]
+    cells = [(fault, loop, mode) for fault in faults for loop in LOOPS for mode in fault.modes(name)]
     found: Found = {}
     for fault, loop, mode in tqdm(cells, desc=name, unit="cell", disable=not sys.stderr.isatty()):
-        wrong = try_cell(fault, name, loop, mode, maker).wrong
+        wrong = try_cell(fault, name, loop, mode, PEERS.get(name)).wrong
         found.setdefault(fault.id, {})[f"{loop} {mode}"] = wrong
         if wrong:
             print(f"{fault.id} {name} {loop} {mode}: {'; '.join(wrong)}", flush=True)

@@ -1,39 +1,22 @@
-"""The clients that a fault is tried on, each in four ways: sync or async, streamed or whole.
+"""The clients that a fault is tried on, each sync or async, streamed or whole, in words that all of them share.
 
-`CLIENTS["langchain"](url, settings, fields).ask("async", "stream")` gives what came, in words that all clients share.
+`made("langchain", url)` has `ask(prompt)` and `aask(prompt)`, which give what came, and `stream(prompt)` and
+`astream(prompt)`, which give the client's own pieces; `joined(pieces)` is what came of them.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage
 from langchain_vllm import ChatVllm
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index_vllm import ToolCallArgumentsError, VllmLLM
 from vllm_connect import AsyncVllmClient, ChatRequest, Completion, Delta, VllmClient, VllmConfig, fold
 
-from tests.faults.fault import CANARY
+__all__ = ["CLIENTS", "Asker", "Came", "Core", "LangChain", "LlamaIndex", "failed", "made"]
 
-__all__ = ["CLIENTS", "PROMPT", "TOOLS", "WAYS", "Came"]
-
-PROMPT = "prompt-canary-51c2"
-"""What is asked; it must show in no error."""
-
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "f",
-            "parameters": {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
-        },
-    },
-    {"type": "function", "function": {"name": "g", "parameters": {"type": "object", "properties": {}}}},
-]
-
-WAYS = [(loop, mode) for loop in ("sync", "async") for mode in ("unary", "stream")]
+Tools = Sequence[Mapping[str, Any]]
 
 
 @dataclass
@@ -42,161 +25,229 @@ class Came:
 
     Attributes:
         text: The answer's text.
-        calls: Calls that the client would let run.
-        invalid: How many it says must not be run.
+        calls: Calls that the client would let run, or that its error keeps and that are whole.
+        ids: Their ids.
+        invalid: The arguments, as the model wrote them, of calls that the client says must not be run.
+        finish: Why the model stopped.
+        tokens: How many tokens the server counted.
         error: What it raised.
+        early: It was raised when the client was made, before it was asked anything.
         partial: The text that the error keeps.
+        kept: The arguments of calls that the error keeps and that must not be run.
     """
 
     text: str = ""
     calls: list[tuple[str, Any]] = field(default_factory=list)
-    invalid: int = 0
+    ids: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+    finish: str | None = None
+    tokens: int | None = None
     error: BaseException | None = None
+    early: bool = False
     partial: str | None = None
+    kept: list[str] = field(default_factory=list)
 
 
-def caught(error: Exception) -> Came:
+def failed(error: BaseException) -> Came:
+    """Read what an error keeps of the answer."""
     partial: Completion | None = getattr(error, "partial", None)
-    return Came(error=error, partial=None if partial is None else partial.text)
+    if partial is None:
+        return Came(error=error)
+    return Came(
+        calls=[(call.name, call.parsed()) for call in partial.tool_calls],
+        error=error,
+        partial=partial.text,
+        kept=[call.arguments for call in partial.invalid_tool_calls],
+    )
 
 
-async def adrain(chunks: Any) -> list[Any]:
-    return [chunk async for chunk in chunks]
+class Asker(Protocol):
+    """A client; the streams close the connection when they are closed."""
 
+    @property
+    def held(self) -> Any:
+        """What a user holds: a model, or the core's client."""
 
-@contextmanager
-def closed(model: Any) -> Iterator[None]:
-    """Close a model's connections afterwards, where it can."""
-    try:
-        yield
-    finally:
-        if hasattr(model, "close"):
-            model.close()
-
-
-@asynccontextmanager
-async def aclosed(model: Any) -> AsyncIterator[None]:
-    """Close a model's connections of this loop afterwards, where it can."""
-    try:
-        yield
-    finally:
-        if hasattr(model, "aclose"):
-            await model.aclose()
+    def ask(self, prompt: str) -> Came: ...
+    async def aask(self, prompt: str) -> Came: ...
+    def stream(self, prompt: str) -> Iterator[Any]: ...
+    def astream(self, prompt: str) -> AsyncIterator[Any]: ...
+    def joined(self, pieces: Sequence[Any]) -> Came: ...
+    def close(self) -> None: ...
+    async def aclose(self) -> None: ...
 
 
 class Core:
     """`VllmClient` and `AsyncVllmClient`."""
 
-    def __init__(self, url: str, settings: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-        self._config = VllmConfig(base_url=url, **settings)
-        self._request = ChatRequest(messages=[{"role": "user", "content": PROMPT}], model="demo", tools=TOOLS, **fields)
+    def __init__(
+        self, url: str, *, tools: Tools = (), fields: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
+        blocking, waiting = (settings.pop(name, None) for name in ("http_client", "async_http_client"))
+        self._fields = {"extra_body": settings.pop("extra_body", None), **(fields or {})}
+        self._tools = tools
+        config = VllmConfig(base_url=url, **settings)
+        self.held = VllmClient(config, http_client=blocking)
+        self._waiting = AsyncVllmClient(config, http_client=waiting, calls=self.held.calls)
 
-    def ask(self, loop: str, mode: str) -> Came:
-        try:
-            answer = self._blocking(mode) if loop == "sync" else asyncio.run(self._waiting(mode))
-        except Exception as error:  # noqa: BLE001 - whatever comes is judged
-            return caught(error)
-        return Came(answer.text, [(c.name, c.parsed()) for c in answer.tool_calls], len(answer.invalid_tool_calls))
+    def _request(self, prompt: str) -> ChatRequest:
+        messages = [{"role": "user", "content": prompt}]
+        return ChatRequest(messages=messages, model="demo", tools=self._tools or None, **self._fields)
 
-    def _blocking(self, mode: str) -> Completion:
-        with VllmClient(self._config) as client:
-            if mode == "unary":
-                return client.complete(self._request)
-            deltas: list[Delta] = [delta for several in client.stream(self._request) for delta in several]
-            return fold(deltas, tools=TOOLS)
+    def ask(self, prompt: str) -> Came:
+        return self._came(self.held.complete(self._request(prompt)))
 
-    async def _waiting(self, mode: str) -> Completion:
-        async with AsyncVllmClient(self._config) as client:
-            if mode == "unary":
-                return await client.complete(self._request)
-            deltas: list[Delta] = [delta async for several in client.stream(self._request) for delta in several]
-            return fold(deltas, tools=TOOLS)
+    async def aask(self, prompt: str) -> Came:
+        return self._came(await self._waiting.complete(self._request(prompt)))
+
+    def stream(self, prompt: str) -> Iterator[list[Delta]]:
+        return self.held.stream(self._request(prompt))
+
+    def astream(self, prompt: str) -> AsyncIterator[list[Delta]]:
+        return self._waiting.stream(self._request(prompt))
+
+    def joined(self, pieces: Sequence[list[Delta]]) -> Came:
+        return self._came(fold([delta for deltas in pieces for delta in deltas], tools=self._tools or None))
+
+    def close(self) -> None:
+        self.held.close()
+
+    async def aclose(self) -> None:
+        self.held.close()
+        await self._waiting.aclose()
+
+    @staticmethod
+    def _came(answer: Completion) -> Came:
+        return Came(
+            text=answer.text,
+            calls=[(call.name, call.parsed()) for call in answer.tool_calls],
+            ids=[call.id for call in answer.tool_calls],
+            invalid=[call.arguments for call in answer.invalid_tool_calls],
+            finish=answer.finish_reason,
+            tokens=answer.usage.total_tokens if answer.usage else None,
+        )
 
 
 class LangChain:
-    """A LangChain chat model."""
+    """A LangChain chat model; fields of a request come with tools."""
 
-    model: Any = ChatVllm
+    def __init__(
+        self, url: str, *, tools: Tools = (), fields: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
+        self.held = self.build(url, **settings)
+        self._chat = self.held.bind_tools(tools, **(fields or {})) if tools else self.held
 
-    def __init__(self, url: str, settings: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-        self._made = self.made(url, settings)
-        self._chat = self._made.bind_tools(TOOLS, **fields)
-
-    def made(self, url: str, settings: Mapping[str, Any]) -> Any:
+    def build(self, url: str, **settings: Any) -> Any:
         """Make the model."""
-        return self.model(base_url=url, model="demo", **settings)
+        if "async_http_client" in settings:
+            settings["http_async_client"] = settings.pop("async_http_client")
+        return ChatVllm(base_url=url, model="demo", **settings)
 
-    def ask(self, loop: str, mode: str) -> Came:
-        try:
-            message = self._blocking(mode) if loop == "sync" else asyncio.run(self._waiting(mode))
-        except Exception as error:  # noqa: BLE001 - whatever comes is judged
-            return caught(error)
-        calls = [(call["name"], call["args"]) for call in message.tool_calls]
-        return Came(message.text, calls, len(message.invalid_tool_calls))
+    def ask(self, prompt: str) -> Came:
+        return self._came(self._chat.invoke(prompt))
 
-    def _blocking(self, mode: str) -> AIMessage:
-        with closed(self._made):
-            return self._summed(list(self._chat.stream(PROMPT))) if mode == "stream" else self._chat.invoke(PROMPT)
+    async def aask(self, prompt: str) -> Came:
+        return self._came(await self._chat.ainvoke(prompt))
 
-    async def _waiting(self, mode: str) -> AIMessage:
-        async with aclosed(self._made):
-            if mode == "stream":
-                return self._summed(await adrain(self._chat.astream(PROMPT)))
-            message: AIMessage = await self._chat.ainvoke(PROMPT)
-            return message
+    def stream(self, prompt: str) -> Iterator[Any]:
+        stream: Iterator[Any] = self._chat.stream(prompt)
+        return stream
+
+    def astream(self, prompt: str) -> AsyncIterator[Any]:
+        stream: AsyncIterator[Any] = self._chat.astream(prompt)
+        return stream
+
+    def joined(self, pieces: Sequence[Any]) -> Came:
+        total = pieces[0]
+        for piece in pieces[1:]:
+            total = total + piece
+        return self._came(total)
+
+    def close(self) -> None:
+        if hasattr(self.held, "close"):
+            self.held.close()
+
+    async def aclose(self) -> None:
+        if hasattr(self.held, "aclose"):
+            await self.held.aclose()
 
     @staticmethod
-    def _summed(chunks: list[AIMessageChunk]) -> AIMessage:
-        total = chunks[0]
-        for chunk in chunks[1:]:
-            total = total + chunk
-        return total
+    def _came(message: AIMessage) -> Came:
+        return Came(
+            text=message.text,
+            calls=[(call["name"], call["args"]) for call in message.tool_calls],
+            ids=[call["id"] or "" for call in message.tool_calls],
+            invalid=[call["args"] or "" for call in message.invalid_tool_calls],
+            finish=message.response_metadata.get("finish_reason"),
+            tokens=message.usage_metadata["total_tokens"] if message.usage_metadata else None,
+        )
 
 
 class LlamaIndex:
     """A LlamaIndex model."""
 
-    model: Any = VllmLLM
+    def __init__(
+        self, url: str, *, tools: Tools = (), fields: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
+        self.held = self.build(url, **settings)
+        self._given = {**({"tools": tools} if tools else {}), **(fields or {})}
 
-    def __init__(self, url: str, settings: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-        self._llm = self.made(url, settings)
-        self._fields = dict(fields)
-
-    def made(self, url: str, settings: Mapping[str, Any]) -> Any:
+    def build(self, url: str, **settings: Any) -> Any:
         """Make the model."""
-        return self.model(base_url=url, model="demo", **settings)
+        return VllmLLM(base_url=url, model="demo", **settings)
 
-    def ask(self, loop: str, mode: str) -> Came:
-        messages = [ChatMessage(role="user", content=PROMPT)]
+    def ask(self, prompt: str) -> Came:
+        return self._came(self.held.chat(_messages(prompt), **self._given))
+
+    async def aask(self, prompt: str) -> Came:
+        return self._came(await self.held.achat(_messages(prompt), **self._given))
+
+    def stream(self, prompt: str) -> Iterator[ChatResponse]:
+        stream: Iterator[ChatResponse] = self.held.stream_chat(_messages(prompt), **self._given)
+        return stream
+
+    async def astream(self, prompt: str) -> AsyncIterator[ChatResponse]:
+        stream = await self.held.astream_chat(_messages(prompt), **self._given)
         try:
-            response = self._blocking(messages, mode) if loop == "sync" else asyncio.run(self._waiting(messages, mode))
-            selected = self._llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
+            async for piece in stream:
+                yield piece
+        finally:
+            await stream.aclose()
+
+    def joined(self, pieces: Sequence[ChatResponse]) -> Came:
+        return self._came(pieces[-1], "".join(piece.delta or "" for piece in pieces))
+
+    def close(self) -> None:
+        if hasattr(self.held, "close"):
+            self.held.close()
+
+    async def aclose(self) -> None:
+        if hasattr(self.held, "aclose"):
+            await self.held.aclose()
+
+    def _came(self, response: ChatResponse, text: str | None = None) -> Came:
+        came = Came(
+            text=response.message.content or "" if text is None else text,
+            finish=response.additional_kwargs.get("finish_reason"),
+            tokens=response.additional_kwargs.get("total_tokens"),
+        )
+        try:
+            selected = self.held.get_tool_calls_from_response(response, error_on_no_tool_call=False)
         except ToolCallArgumentsError as error:
-            return Came(invalid=len(error.calls))
-        except Exception as error:  # noqa: BLE001 - whatever comes is judged
-            return caught(error)
-        return Came(response.message.content or "", [(call.tool_name, call.tool_kwargs) for call in selected])
-
-    def _blocking(self, messages: list[ChatMessage], mode: str) -> ChatResponse:
-        with closed(self._llm):
-            if mode == "unary":
-                return self._llm.chat(messages, tools=TOOLS, **self._fields)  # type: ignore[no-any-return] # a response
-            return list(self._llm.stream_chat(messages, tools=TOOLS, **self._fields))[-1]  # type: ignore[no-any-return] # a response
-
-    async def _waiting(self, messages: list[ChatMessage], mode: str) -> ChatResponse:
-        async with aclosed(self._llm):
-            if mode == "unary":
-                return await self._llm.achat(messages, tools=TOOLS, **self._fields)  # type: ignore[no-any-return] # a response
-            return (await adrain(await self._llm.astream_chat(messages, tools=TOOLS, **self._fields)))[-1]  # type: ignore[no-any-return] # a response
+            came.invalid = [call.arguments for call in error.calls]
+        else:
+            came.calls = [(call.tool_name, call.tool_kwargs) for call in selected]
+            came.ids = [call.tool_id for call in selected]
+        return came
 
 
-def ours(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of our clients: no retries and the canary for a key, unless a fault says otherwise."""
-    return {"api_key": CANARY, "max_retries": 0, "retry_delay": 0.01, **settings}
+def _messages(prompt: str) -> list[ChatMessage]:
+    return [ChatMessage(role="user", content=prompt)]
 
 
-CLIENTS: dict[str, Callable[..., Any]] = {
-    "core": lambda url, settings, fields: Core(url, ours(settings), fields),
-    "langchain": lambda url, settings, fields: LangChain(url, ours(settings), fields),
-    "llamaindex": lambda url, settings, fields: LlamaIndex(url, ours(settings), fields),
-}
+CLIENTS: dict[str, Callable[..., Asker]] = {"core": Core, "langchain": LangChain, "llamaindex": LlamaIndex}
+
+
+def made(kind: str, url: str, **settings: Any) -> Asker:
+    """Make a client that never tries again unless told to."""
+    return CLIENTS[kind](url, **{"max_retries": 0, **settings})

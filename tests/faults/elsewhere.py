@@ -28,43 +28,44 @@ class Tried(NamedTuple):
 CONNECTIONS = "tests/connect/http/test_connections.py"
 ROUTES = "tests/connect/http/test_routes.py"
 CONFIG = "tests/connect/config/test_config.py"
-LIFE = "tests/faults/test_lifecycle.py"
+LOOPS = "tests/faults/test_loops.py"
+PROCESSES = "tests/faults/test_processes.py"
+LEAVING = "tests/faults/test_leaving.py"
+CANCELLING = "tests/faults/test_cancelling.py"
+POOL = "tests/faults/test_pool.py"
+ENDS = "tests/faults/test_ends.py"
 HOSTILE = "tests/faults/test_hostile.py"
 LIMITS = "tests/faults/test_limits.py"
 
 ELSEWHERE: tuple[Tried, ...] = (
-    Tried(
-        "F03", "a host that never answers", f"{LIFE}::test_cancelling_while_connecting", "the way to it is cancelled"
-    ),
+    Tried("F04c", "a certificate for another host", f"{ROUTES}::test_wrong_host"),
     Tried("F07", "the server closed the idle connection", f"{CONNECTIONS}::test_closed_while_waiting_costs_nothing"),
-    Tried("F08", "idle longer than the server waits", f"{CONNECTIONS}::test_expired", "ten thousand paced calls"),
-    Tried("F10", "the pool is full", f"{CONNECTIONS}::test_pool_is_full"),
-    Tried("F11", "cancelled under contention", "tests/faults/test_load.py::test_a_small_storm"),
-    Tried("F12", "a proxy in the environment", f"{ROUTES}::test_loopback_request_stays_here"),
-    Tried("F13", "a proxy that breaks off", f"{ROUTES}::test_proxy_that_breaks_off"),
-    Tried("F36", "a redirect between http and https", "tests/connect/failures/test_failures.py::test_redirect"),
-    Tried("F69", "two answers by turns", "tests/llamaindex/test_chat.py::test_further_answers_stand_in_raw"),
     Tried(
-        "F95",
-        "a call's tags that are only quoted",
-        "tests/connect/core/test_strategy.py::test_what_is_not_whole_declared_and_fitting_stays_text",
+        "F08",
+        "a server that closes what is idle, ten thousand calls",
+        f"{POOL}::test_a_server_that_closes_what_is_idle",
     ),
+    Tried("F10", "the pool is full", f"{POOL}::test_full_of_streams"),
+    Tried("F67c", "others of the loop go on", f"{POOL}::test_a_loop_goes_on_while_a_stream_comes"),
+    Tried("F11", "cancelled under contention", "tests/faults/test_load.py::test_a_small_storm"),
+    Tried("F69d", "further answers", "tests/llamaindex/test_chat.py::test_further_answers_stand_in_raw"),
     Tried("F98", "a megabyte of markers", "tests/connect/parsing/test_laws.py::test_time_is_linear"),
     Tried("F99", "text that would be run", "tests/rules/test_hostile_text.py::test_nothing_is_evaluated"),
-    Tried("F100", "cancelled in the middle", f"{LIFE}::test_cancelling"),
-    Tried("F101", "a stream that is closed", f"{LIFE}::test_leaving_a_stream"),
-    Tried("F102", "a stream that is dropped", f"{LIFE}::test_leaving_a_stream_of_a_loop"),
+    Tried("F100", "cancelled in the middle", f"{CANCELLING}::test_cancelling"),
+    Tried("F101", "a stream that is closed", f"{LEAVING}::test_leaving"),
+    Tried("F102", "a stream that is dropped", f"{LEAVING}::test_leaving_in_a_loop"),
     Tried("F103", "a stream that is left and still held", "", "there is no reaper: close it, or use a context"),
-    Tried("F104", "cancelled while connecting or closing", f"{LIFE}::test_cancelling_the_close"),
-    Tried("F105", "a timeout or a sibling cancels", f"{LIFE}::test_cancelling"),
-    Tried("F106", "a hundred loops, one object", f"{LIFE}::test_a_hundred_loops_one_after_the_other"),
-    Tried("F107", "eight threads with loops", f"{LIFE}::test_loops_in_eight_threads"),
-    Tried("F108", "fork after use", f"{LIFE}::test_fork_after_use"),
-    Tried("F109", "spawn, pickle, copies", f"{LIFE}::test_spawn_and_pickle"),
-    Tried("F110", "a hundred threads", f"{LIFE}::test_a_hundred_threads"),
-    Tried("F111", "the end of the interpreter, with an open stream", f"{LIFE}::test_exit_with_an_open_stream"),
-    Tried("F112", "a client of the caller's", f"{LIFE}::test_a_client_of_the_caller_is_never_closed"),
-    Tried("F113", "the consumer raises", f"{LIFE}::test_a_consumer_raises"),
+    Tried("F104", "cancelled while connecting or closing", f"{CANCELLING}::test_cancelling_the_close"),
+    Tried("F105", "a timeout or a sibling cancels", f"{CANCELLING}::test_cancelling"),
+    Tried("F106", "a hundred loops, one object", f"{LOOPS}::test_a_hundred_loops_one_after_the_other"),
+    Tried("F107", "eight threads with loops", f"{LOOPS}::test_loops_in_eight_threads"),
+    Tried("F108", "fork after use", f"{PROCESSES}::test_fork_after_use"),
+    Tried("F109", "spawn, pickle, copies", f"{PROCESSES}::test_spawn_and_pickle"),
+    Tried("F110", "a hundred threads", f"{LOOPS}::test_a_hundred_threads"),
+    Tried("F111", "the end of the interpreter, with an open stream", f"{ENDS}::test_exit_with_open_streams"),
+    Tried("F112", "a client of the caller's", f"{ENDS}::test_a_client_of_the_caller_is_never_closed"),
+    Tried("F113a", "the consumer raises", f"{LEAVING}::test_leaving_in_a_loop"),
+    Tried("F113b", "a callback of the framework raises", "tests/faults/test_callbacks.py::test_a_handler_raises"),
     Tried("F114", "a hundred thousand streams", "tests/faults/test_load.py::test_a_small_soak"),
     Tried("F115", "the key in what is shown or kept", f"{CONFIG}::test_secrets_do_not_leave"),
     Tried("F116", "secrets in headers and addresses", f"{CONFIG}::test_credentials_leave_the_url"),

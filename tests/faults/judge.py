@@ -3,26 +3,48 @@
 `try_cell(fault, "core", "async", "stream")` is a verdict with the list of what was wrong, empty where nothing was.
 """
 
+import asyncio
 import gc
 import logging
+import os
+import re
 import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+from unittest import mock
 
+from langchain_vllm import errors as langchain_errors
 from vllm_connect import VllmError
 
-from tests.faults.clients import CLIENTS, PROMPT, Came
-from tests.faults.fault import CANARY, Fault
+from tests.faults.clients import CLIENTS, Asker, Came, failed
+from tests.faults.fault import CANARY, PROMPT, Fault
 from tests.faults.server import FaultServer
 
-__all__ = ["Verdict", "try_cell"]
+__all__ = ["LOOPS", "Verdict", "try_cell"]
+
+LOOPS = ("sync", "async")
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "f",
+            "parameters": {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
+        },
+    },
+    {"type": "function", "function": {"name": "g", "parameters": {"type": "object", "properties": {}}}},
+]
 
 SLACK = 0.5
 """Seconds that a busy machine may take beyond the deadline."""
+
+PATIENCE = 2.0
+"""Seconds until what must end has ended."""
 
 
 @dataclass
@@ -40,7 +62,7 @@ class Verdict:
     requests: int
 
 
-def try_cell(fault: Fault, client: str, loop: str, mode: str, maker: Callable[..., Any] | None = None) -> Verdict:
+def try_cell(fault: Fault, client: str, loop: str, mode: str, peer: Callable[..., Asker] | None = None) -> Verdict:
     """Try one fault on one client in one way.
 
     Args:
@@ -48,78 +70,161 @@ def try_cell(fault: Fault, client: str, loop: str, mode: str, maker: Callable[..
         client: The client's name.
         loop: `sync` or `async`.
         mode: `stream` or `unary`.
-        maker: Makes a client that is none of ours: any error will do where there must be one, within its deadline.
+        peer: Makes a client that is none of ours: any error will do where there must be one, within its deadline.
     """
     scripts = fault.scripts(mode)
     assert scripts is not None, fault.why_not
     gc.freeze()  # so that the collection after the call looks at what the call made
     log = _Log()
-    with FaultServer(*scripts, greeting=fault.greeting) as server, warnings.catch_warnings(record=True) as warned:
+    server = FaultServer(*scripts, greeting=fault.greeting, deaf=fault.deaf, tls=fault.tls)
+    with server, warnings.catch_warnings(record=True) as warned, log, _environment(fault, server):
         warnings.simplefilter("always", ResourceWarning)
-        root = logging.getLogger()
-        level = root.level
-        root.addHandler(log)
-        root.setLevel(logging.DEBUG)
         begun = time.monotonic()
-        try:
-            url = server.url if fault.url is None else fault.url.format(port=server.port)
-            if maker is None:
-                came = CLIENTS[client](url, fault.settings, fault.fields).ask(loop, mode)
-            else:
-                came = _within(
-                    fault.seconds + 2 * SLACK, lambda: maker(url, fault.settings, fault.fields).ask(loop, mode)
-                )
-        except Exception as error:  # noqa: BLE001 - settings are refused when the client is made
-            came = Came(error=error)
-        finally:
-            root.removeHandler(log)
-            root.setLevel(level)
+        call = _Call(fault, peer or CLIENTS[client], server, loop, mode)
+        came = call.came() if peer is None else _within(fault.seconds + 2 * SLACK, call.came)
         took = time.monotonic() - begun
-        requests = len(server.requests)
+        requests = list(server.requests)
         gc.collect()
-        left = _left_open(server) if maker is None else []
-    wrong = [*(_judge(fault, came) if maker is None else _judge_loosely(fault, came)), *left]
-    if requests != fault.wants.requests:
-        wrong.append(f"{requests} requests in place of {fault.wants.requests}")
+        left = [*call.left, *_left_open(server)] if peer is None else []
+    judge = _judge_loosely if peer else _judge_error if fault.wants.error else _judge_answer
+    wrong = [*judge(fault, client, came), *left]
+    if len(requests) != fault.wants.requests:
+        wrong.append(f"{len(requests)} requests in place of {fault.wants.requests}")
     if took > fault.seconds + SLACK:
         wrong.append(f"took {took:.1f} s")
+    for first, second in pairwise(requests):
+        if second.at - first.at < fault.wants.waits:
+            wrong.append(f"waited {second.at - first.at:.2f} s only")
+    for name, value in fault.wants.sent.items():
+        sent = {request.target if name == "target" else request.headers.get(name) for request in requests}
+        wrong += [f"sent {name} {each}" for each in sent if each != value]
     wrong += [f"warned: {w.message}" for w in warned if issubclass(w.category, ResourceWarning)]
     wrong += _leaks(came, log.text())
-    return Verdict(wrong, came, requests)
+    return Verdict(wrong, came, len(requests))
 
 
-def _judge(fault: Fault, came: Came) -> list[str]:
+def _environment(fault: Fault, server: FaultServer) -> Any:
+    return mock.patch.dict(os.environ, {name: _put(text, server) for name, text in fault.environment.items()})
+
+
+def _put(value: Any, server: FaultServer) -> Any:
+    """Put the server's port where it is wanted."""
+    return value.replace("{port}", str(server.port)) if isinstance(value, str) else value
+
+
+class _Call:
+    """One question to one client.
+
+    Attributes:
+        left: What the client left behind when it had given its answer, before and after it was closed.
+    """
+
+    def __init__(self, fault: Fault, make: Callable[..., Asker], server: FaultServer, loop: str, mode: str) -> None:
+        self._fault = fault
+        self._make = make
+        self._server = server
+        self._loop = loop
+        self._mode = mode
+        self.left: list[str] = []
+
+    def came(self) -> Came:
+        """Make the client, ask it, and close it."""
+        given = {"api_key": CANARY, "max_retries": 0, "retry_delay": 0.01, **self._fault.settings}
+        url = self._server.url if self._fault.url is None else _put(self._fault.url, self._server)
+        settings = {name: _put(value, self._server) for name, value in given.items()}
+        try:
+            asker = self._make(url, tools=TOOLS, fields=self._fault.fields, **settings)
+        except Exception as error:  # noqa: BLE001 - settings are refused when the client is made
+            return Came(error=error, early=True)
+        return self._blocking(asker) if self._loop == "sync" else asyncio.run(self._waiting(asker))
+
+    def _blocking(self, asker: Asker) -> Came:
+        try:
+            came = asker.joined(list(asker.stream(PROMPT))) if self._mode == "stream" else asker.ask(PROMPT)
+        except Exception as error:  # noqa: BLE001 - whatever comes is judged
+            came = failed(error)
+        until = time.monotonic() + PATIENCE
+        while self._server.busy and time.monotonic() < until:
+            time.sleep(0.001)
+        self._look()
+        asker.close()
+        return came
+
+    async def _waiting(self, asker: Asker) -> Came:
+        try:
+            if self._mode == "stream":
+                came = asker.joined([piece async for piece in asker.astream(PROMPT)])
+            else:
+                came = await asker.aask(PROMPT)
+        except Exception as error:  # noqa: BLE001 - whatever comes is judged
+            came = failed(error)
+        until = time.monotonic() + PATIENCE
+        while self._server.busy and time.monotonic() < until:  # noqa: ASYNC110 - the server is in a thread
+            await asyncio.sleep(0.001)
+        self._look()
+        await asker.aclose()
+        while len(asyncio.all_tasks()) > 1 and time.monotonic() < until:  # noqa: ASYNC110 - tasks have no event
+            await asyncio.sleep(0)
+        self.left += [f"a task is left: {task}" for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        return came
+
+    def _look(self) -> None:
+        """A server that is still at work is one that does not know that its client has gone."""
+        if self._server.busy:
+            self.left.append("the server works on")
+
+
+def _judge_answer(fault: Fault, client: str, came: Came) -> list[str]:
+    wants, wrong = fault.wants, []
+    if came.error is not None:
+        return [f"raised {shown(came.error)}"]
+    for name in ("text", "calls", "invalid"):
+        wanted, found = getattr(wants, name), getattr(came, name)
+        if client == "llamaindex" and wants.invalid and name == "calls":
+            wanted = []  # its answer is an error that has the invalid calls
+        if found != (wanted if isinstance(wanted, str) else [*wanted]):
+            wrong.append(f"the {name} is {found!r}"[:90])
+    if not all(came.ids) or len(set(came.ids)) < len(came.calls):
+        wrong.append(f"the ids are {came.ids}")
+    return [*wrong, *_facts(fault, came)]
+
+
+def _judge_error(fault: Fault, client: str, came: Came) -> list[str]:
+    wants, wrong = fault.wants, []
+    if came.error is None:
+        return [f"took {came.text[:40]!r} {came.calls} for an answer"]
+    if not isinstance(came.error, wants.error or Exception):
+        return [f"raised {shown(came.error)}"]
+    if came.early is not wants.early:
+        wrong.append(f"raised {'before' if came.early else 'after'} it was asked")
+    if not re.search(wants.says, str(came.error)):
+        wrong.append(f"says {shown(came.error)}")
+    if (came.partial or None, came.calls, came.kept) != (wants.partial, [*wants.calls], [*wants.kept]):
+        wrong.append(f"keeps {came.partial!r} {came.calls} {came.kept}"[:90])
+    if not isinstance(came.error, langchain_errors.VllmError if client == "langchain" else VllmError):
+        return [*wrong, f"is a {type(came.error).__module__} error"]
+    tries = wants.requests if wants.tries is None else wants.tries
+    if came.error.attempts != tries and not wants.early:
+        wrong.append(f"says {came.error.attempts} tries in place of {tries}")
+    return [*wrong, *_facts(fault, came.error)]
+
+
+def _facts(fault: Fault, found: object) -> list[str]:
+    told = {name: getattr(found, name, None) for name in fault.wants.facts}
+    return [f"{name} is {told[name]!r}" for name, fact in fault.wants.facts.items() if told[name] != fact]
+
+
+def _judge_loosely(fault: Fault, _: str, came: Came) -> list[str]:
+    """Judge a client that is none of ours: by what it would let the caller take for an answer."""
     wants, wrong = fault.wants, []
     if wants.error is None:
         if came.error is not None:
             return [f"raised {shown(came.error)}"]
-        if came.text != wants.text and not (wants.invalid and not came.text):
+        if came.text != wants.text:
             wrong.append(f"the text is {came.text[:60]!r}")
-        if [*came.calls] != [*wants.calls] and not wants.invalid:
-            wrong.append(f"the calls are {str(came.calls)[:80]}")
-        if wants.invalid and came.calls and came.calls != [*wants.calls]:
-            wrong.append(f"would run {str(came.calls)[:80]}")
-        if came.invalid != wants.invalid:
-            wrong.append(f"{came.invalid} invalid calls in place of {wants.invalid}")
+        if came.calls != [*wants.calls]:
+            wrong.append(f"would run {str(came.calls)[:80]}" if wants.invalid else f"the calls are {came.calls}"[:90])
         return wrong
-    if came.error is None:
-        return [f"took {came.text[:40]!r} {came.calls} for an answer"]
-    if not isinstance(came.error, wants.error):
-        return [f"raised {shown(came.error)}"]
-    for name in ("code", "phase"):
-        wanted, found = getattr(wants, name), getattr(came.error, name, None)
-        if wanted is not None and found != wanted:
-            wrong.append(f"{name} is {found!r}")
-    if wants.partial is not None and came.partial != wants.partial:
-        wrong.append(f"keeps {came.partial!r}")
-    if isinstance(came.error, VllmError) and fault.url is None and came.error.attempts not in (wants.requests, 0):
-        wrong.append(f"says {came.error.attempts} attempts")
-    return wrong
-
-
-def _judge_loosely(fault: Fault, came: Came) -> list[str]:
-    if fault.wants.error is None:
-        return _judge(fault, came)
     if came.error is None:
         return [f"took {came.text[:40]!r} {came.calls} for an answer"]
     return ["did not end"] if isinstance(came.error, TimeoutError) else []
@@ -140,7 +245,7 @@ def shown(error: BaseException) -> str:
 
 
 def _left_open(server: FaultServer) -> list[str]:
-    until = time.monotonic() + 2
+    until = time.monotonic() + PATIENCE
     while server.open_connections and time.monotonic() < until:
         time.sleep(0.002)
     wrong = [f"{server.open_connections} connections left open"] if server.open_connections else []
@@ -165,15 +270,27 @@ def _leaks(came: Came, log: str) -> list[str]:
 
 
 class _Log(logging.Handler):
-    """Keeps what is logged."""
+    """Keeps what is logged at DEBUG by any library, for as long as its context lasts."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._lines: list[str] = []
+        self._level = logging.NOTSET
+
+    def __enter__(self) -> None:
+        root = logging.getLogger()
+        self._level = root.level
+        root.addHandler(self)
+        root.setLevel(logging.DEBUG)
+
+    def __exit__(self, *_: object) -> None:
+        root = logging.getLogger()
+        root.removeHandler(self)
+        root.setLevel(self._level)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith(("asyncio", "tests")):
-            self._lines.append(record.getMessage())
+        if not record.name.startswith("tests"):
+            self._lines.append(f"{record.getMessage()} {record.exc_info}")
 
     def text(self) -> str:
         return "\n".join(self._lines)

@@ -4,25 +4,22 @@
 `--client openai-like` those of `OpenAILike` in `.venv-peers-llamaindex`.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.faults.clients import LangChain, LlamaIndex
-from tests.faults.fault import CANARY
+from tests.faults.clients import Asker, LangChain, LlamaIndex
 
-__all__ = ["ENVIRONMENTS", "peer"]
+__all__ = ["ENVIRONMENTS", "PEERS"]
 
 ENVIRONMENTS = {"openai": ".venv-peers", "openai-like": ".venv-peers-llamaindex"}
 """Where each of them is installed."""
 
 
-def told(url: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def told(settings: dict[str, Any]) -> dict[str, Any]:
     """Say a fault's settings in the words of the OpenAI clients, which know one timeout."""
     timeouts = settings.get("timeout") or {}
     return {
-        "api_base": url,
-        "api_key": CANARY,
-        "max_retries": settings.get("max_retries", 0),
+        "api_key": settings["api_key"],
+        "max_retries": settings["max_retries"],
         "timeout": min(timeouts.values(), default=20.0),
         "model": "demo",
     }
@@ -31,22 +28,19 @@ def told(url: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 class OpenAI(LangChain):
     """ChatOpenAI."""
 
-    def made(self, url: str, settings: Mapping[str, Any]) -> Any:
+    def build(self, url: str, **settings: Any) -> Any:
         from langchain_openai import ChatOpenAI  # noqa: PLC0415 - in its own environment
 
-        said = told(url, settings)
-        return ChatOpenAI(**{"base_url" if name == "api_base" else name: value for name, value in said.items()})
+        return ChatOpenAI(base_url=url, **told(settings))
 
 
 class OpenAILike(LlamaIndex):
     """LlamaIndex's OpenAILike."""
 
-    def made(self, url: str, settings: Mapping[str, Any]) -> Any:
+    def build(self, url: str, **settings: Any) -> Any:
         from llama_index.llms.openai_like import OpenAILike as Like  # noqa: PLC0415 - in its own environment
 
-        return Like(**told(url, settings), is_chat_model=True, is_function_calling_model=True)
+        return Like(api_base=url, **told(settings), is_chat_model=True, is_function_calling_model=True)
 
 
-def peer(name: str) -> Callable[..., Any]:
-    """Find a client by its name."""
-    return {"openai": OpenAI, "openai-like": OpenAILike}[name]
+PEERS: dict[str, type[Asker]] = {"openai": OpenAI, "openai-like": OpenAILike}

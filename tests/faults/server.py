@@ -11,8 +11,8 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -21,6 +21,8 @@ from typing import TypeAlias
 from typing_extensions import Self
 
 RECEIVE = 65536
+CROWD = 4
+"""Connections that fill a queue of length 0 for sure."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,14 @@ class Request:
         headers: The headers, names in lower case.
         body: The body.
         connection: The number of the connection it came over, from 0.
+        at: When it had come, of `time.monotonic`.
     """
 
     line: str
     headers: Mapping[str, str]
     body: bytes
     connection: int
+    at: float = 0.0
 
     @property
     def target(self) -> str:
@@ -94,7 +98,7 @@ class Connection:
             if not self._more():
                 return None
         body, self._buffer = self._buffer[:size], self._buffer[size:]
-        return Request(line, headers, body, self.number)
+        return Request(line, headers, body, self.number, time.monotonic())
 
     def _more(self) -> bool:
         try:
@@ -219,24 +223,31 @@ class FaultServer:
         scripts: One for each request, the last one for all further ones.
         tls: Speak TLS with this context.
         greeting: Actions on a new connection before any request is read.
+        deaf: Accept no connection, so that connecting never ends.
 
     Attributes:
         requests: The requests that came.
         connections: How many connections were accepted.
+        busy: How many scripts are at work.
         hung_up: Times, of `time.monotonic`, at which a client hung up on a script.
     """
 
-    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, greeting: Script = ()) -> None:
+    def __init__(
+        self, *scripts: Script, tls: ssl.SSLContext | None = None, greeting: Script = (), deaf: bool = False
+    ) -> None:
         self.scripts = scripts
         self.tls = tls
         self.greeting = greeting
+        self.busy = 0
         self.requests: list[Request] = []
         self.connections = 0
         self.hung_up: list[float] = []
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=0 if deaf else 512)
+        self._crowd: list[socket.socket] = []
+        self._deaf = deaf
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
@@ -264,14 +275,18 @@ class FaultServer:
             time.sleep(0.002)
 
     def __enter__(self) -> Self:
-        self._start(self._accept)
+        if self._deaf:
+            self._fill()
+        else:
+            self._start(self._accept)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        for sock in (self._listener, *self._crowd):
+            sock.close()
         with self._lock:
             for sock in self._open:
                 _shut(sock)
@@ -282,6 +297,14 @@ class FaultServer:
         thread = threading.Thread(target=work, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def _fill(self) -> None:
+        """Fill the queue of connections: the kernel leaves those that follow without an answer."""
+        while len(self._crowd) < CROWD:
+            sock = socket.socket()
+            sock.settimeout(0)
+            sock.connect_ex(("127.0.0.1", self.port))
+            self._crowd.append(sock)
 
     def _accept(self) -> None:
         while True:
@@ -313,16 +336,28 @@ class FaultServer:
                 self._open.discard(sock)
             sock.close()
 
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._lock:
+            self.busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.busy -= 1
+
     def _talk(self, connection: Connection) -> None:
-        for act in self.greeting:
-            act(connection)
+        with self._working():
+            for act in self.greeting:
+                act(connection)
         while (request := connection.receive()) is not None:
             connection.request = request
             with self._lock:
                 script = self.scripts[min(len(self.requests), len(self.scripts) - 1)]
                 self.requests.append(request)
-            for act in script:
-                act(connection)
+            with self._working():
+                for act in script:
+                    act(connection)
 
 
 def _shut(sock: socket.socket) -> None:

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.clients import CLIENTS, WAYS
+from tests.faults.clients import CLIENTS
 from tests.faults.elsewhere import ELSEWHERE, Tried
 from tests.faults.fault import Fault
-from tests.faults.judge import try_cell
+from tests.faults.judge import LOOPS, try_cell
 from tests.faults.scenarios import FAULTS
 
 CELLS = [
     pytest.param(fault, client, loop, mode, id=f"{fault.id}-{client}-{loop}-{mode}")
     for fault in FAULTS
     for client in CLIENTS
-    for loop, mode in WAYS
-    if fault.scripts(mode) is not None
+    for loop in LOOPS
+    for mode in fault.modes(client)
 ]
 
 

@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage, ImageBlock
 from llama_index_vllm import VllmLLM
 from vllm_connect import ChatRequest, ConfigurationError, MessagePolicy, ModelNotFoundError, VllmClient, VllmConfig
 
-from tests.faults.askers import KINDS, made
+from tests.faults.clients import made
 from tests.faults.echo import echoing
 from tests.faults.server import FaultServer, answer
 
@@ -23,13 +23,12 @@ def image(url: str, role: str = "user") -> ChatRequest:
     return ChatRequest(messages=[{"role": role, "content": [part]}], model="demo")
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("token", TOKENS)
 def test_control_tokens_pass_unchanged(kind: str, token: str) -> None:
     """F124."""
     with echoing() as server:
         asker = made(kind, server.url)
-        assert asker.ask(f"a{token}b") == f"a{token}b"
+        assert asker.ask(f"a{token}b").text == f"a{token}b"
         asyncio.run(asker.aclose())
 
 
@@ -151,7 +150,6 @@ def test_a_file_of_the_model_s_caller_is_refused_in_both_adapters() -> None:
 HOSTILE = "a\r\nFORGED \x1b[31mline\x00\u2028" + "x" * 5000
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_what_the_server_says_is_one_clipped_line(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """F125."""
     caplog.set_level(logging.DEBUG)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.askers import KINDS, Asker, made
+from tests.faults.clients import CLIENTS, Asker, made
 
 pytestmark = pytest.mark.live
 
@@ -49,7 +49,7 @@ def aleave(asker: Asker, url: str) -> None:
 
 
 @pytest.mark.parametrize("way", [leave, aleave], ids=["sync", "async"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CLIENTS)
 def test_the_server_stops(kind: str, way: Callable[[Asker, str], None], flagged_server: str) -> None:
     way(made(kind, flagged_server, extra_body={"ignore_eos": True, "max_tokens": 3000}), flagged_server)
     assert seen(flagged_server, busy=False)

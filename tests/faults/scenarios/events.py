@@ -1,6 +1,12 @@
 """Streams: cut, stalled, mixed up, badly framed, or no streams at all."""
 
-from vllm_connect import ProtocolError, RequestTimeoutError, ServerFailureError, StreamInterruptedError
+from vllm_connect import (
+    ConfigurationError,
+    ProtocolError,
+    RequestTimeoutError,
+    ServerFailureError,
+    StreamInterruptedError,
+)
 
 from tests.faults.fault import Fault, Wants
 from tests.faults.replies import error, piece, whole
@@ -37,15 +43,34 @@ def cut(number: str, title: str, *actions: Action, partial: str | None = "Hel") 
     )
 
 
-def fine(number: str, title: str, *scripts: Script, text: str = "Hello", seconds: float = 5.0) -> Fault:
+def fine(
+    number: str, title: str, *scripts: Script, text: str = "Hello", seconds: float = 5.0, **facts: object
+) -> Fault:
     """A stream that is odd, and an answer all the same."""
-    return Fault(number, title, Wants(text=text), stream=scripts, why_not=NO_STREAM, seconds=seconds)
+    return Fault(number, title, Wants(text=text, facts=facts), stream=scripts, why_not=NO_STREAM, seconds=seconds)
 
 
-def broken(number: str, title: str, *actions: Action, partial: str | None = "Hel", **wants: str) -> Fault:
+def broken(number: str, title: str, *actions: Action, says: str = "", **facts: object) -> Fault:
     """A stream that is none after its first event."""
-    expected = Wants(ProtocolError, partial=partial, **wants)  # type: ignore[arg-type] # code and phase are texts
-    return Fault(number, title, expected, stream=[[send(STREAM_HEAD), *actions]], why_not=NO_STREAM)
+    wants = Wants(ProtocolError, facts, says=says, partial="Hel")
+    script = [send(STREAM_HEAD), send(event(HEL)), *actions]
+    return Fault(number, title, wants, stream=[script], why_not=NO_STREAM, settings={"max_retries": 2})
+
+
+def reported(number: str, title: str, *actions: Action, status: int = 500, partial: str | None = "Hel") -> Fault:
+    """An error in the stream, which is the end however many retries there may be."""
+    wants = Wants(ServerFailureError, {"code": "in_stream_error", "status": status}, says="died|busy", partial=partial)
+    script = [send(STREAM_HEAD), *actions]
+    return Fault(number, title, wants, stream=[script], why_not=NO_STREAM, settings={"max_retries": 2})
+
+
+def late(number: str, title: str, *actions: Action, **timeouts: float) -> Fault:
+    """A stream that takes too long after its first event."""
+    (phase,) = timeouts
+    wants = Wants(RequestTimeoutError, {"phase": phase}, partial="Hel")
+    script = [send(STREAM_HEAD + event(HEL)), *actions]
+    settings = {"timeout": timeouts, "max_retries": 2}
+    return Fault(number, title, wants, stream=[script], why_not=NO_STREAM, settings=settings, seconds=1)
 
 
 def raw(data: bytes) -> Action:
@@ -62,6 +87,17 @@ PLAIN = b"".join(
         b"[DONE]",
     )
 )
+OTHER = {**whole("Goodbye")["choices"][0], "index": 1}
+BY_TURNS = [
+    stream(
+        HEL,
+        piece(content="Good", index=1),
+        piece(content="lo"),
+        piece(content="bye", index=1),
+        STOP,
+        piece("stop", index=1),
+    )
+]
 
 FAULTS = (
     cut("F38", "broken off in the middle", send(event(HEL)), reset),
@@ -87,14 +123,7 @@ FAULTS = (
         "F45", "[DONE], and the server stays on", [*stream(HEL, piece(content="lo"), STOP, "[DONE]", done=False), stall]
     ),
     fine("F46", "data after [DONE]", stream(HEL, piece(content="lo"), STOP, "[DONE]", HEL, done=False)),
-    Fault(
-        "F47a",
-        "an error as the first event",
-        Wants(ServerFailureError),
-        stream=[stream(error())],
-        why_not=NO_STREAM,
-        settings={"max_retries": 2},
-    ),
+    reported("F47a", "an error as the first event", send(event(error())), partial=None),
     Fault(
         "F47b",
         "busy as the first event, then an answer",
@@ -103,78 +132,41 @@ FAULTS = (
         why_not=NO_STREAM,
         settings={"max_retries": 2},
     ),
-    Fault(
-        "F48",
-        "an error after text",
-        Wants(ServerFailureError, partial="Hel"),
-        stream=[stream(HEL, error("busy", 503))],
-        why_not=NO_STREAM,
-        settings={"max_retries": 2},
-    ),
-    Fault(
+    reported("F48", "an error after text", send(event(HEL) + event(error("busy", 503)) + event("[DONE]")), status=503),
+    reported(
         "F49a",
         "an event named error",
-        Wants(ServerFailureError, partial="Hel"),
-        stream=[
-            [
-                send(STREAM_HEAD + event(HEL)),
-                raw(b'event: error\ndata: {"error":{"message":"died","code":500}}\n\n'),
-                send(END),
-            ]
-        ],
-        why_not=NO_STREAM,
+        send(event(HEL)),
+        raw(b'event: error\ndata: {"error":{"message":"died","code":500}}\n\n'),
+        send(END),
     ),
-    Fault(
+    reported(
         "F49b",
         "the error of an old server",
-        Wants(ServerFailureError, partial="Hel"),
-        stream=[stream(HEL, {"object": "error", "message": "died", "type": "InternalServerError", "code": 500})],
-        why_not=NO_STREAM,
+        send(event(HEL) + event({"object": "error", "message": "died", "type": "InternalServerError", "code": 500})),
     ),
     *(
         Fault(
             number,
             f"finish reason {reason}",
-            Wants(StreamInterruptedError, code="aborted", partial="Hel"),
+            Wants(StreamInterruptedError, {"code": "aborted"}, partial="Hel"),
             stream=[stream(HEL, piece(reason))],
             unary=[answer(whole("Hel", reason))],
+            settings={"max_retries": 2},
         )
         for number, reason in (("F50a", "abort"), ("F50b", "error"))
     ),
     Fault(
         "F51",
         "finish reason length",
-        Wants(text="Hel"),
+        Wants(text="Hel", facts={"finish": "length"}),
         stream=[stream(HEL, piece("length"))],
         unary=[answer(whole("Hel", "length"))],
     ),
-    Fault(
-        "F52",
-        "silence after some text",
-        Wants(RequestTimeoutError, phase="stall", partial="Hel"),
-        stream=[[send(STREAM_HEAD + event(HEL)), stall]],
-        why_not=NO_STREAM,
-        settings={"timeout": {"stall": 0.2}, "max_retries": 2},
-        seconds=1,
-    ),
-    Fault(
-        "F53",
-        "comments for ever and no data",
-        Wants(RequestTimeoutError, phase="stall", partial="Hel"),
-        stream=[[send(STREAM_HEAD + event(HEL)), forever(chunk(b": alive\n\n"), 0.02)]],
-        why_not=NO_STREAM,
-        settings={"timeout": {"stall": 0.2}},
-        seconds=1,
-    ),
-    Fault(
-        "F54",
-        "a byte at a time, for ever",
-        Wants(RequestTimeoutError, phase="total", partial="Hel"),
-        stream=[[send(STREAM_HEAD + event(HEL)), forever(chunk(b"d"), 0.02)]],
-        why_not=NO_STREAM,
-        settings={"timeout": {"total": 0.3}},
-        seconds=1,
-    ),
+    late("F52", "silence after some text", stall, stall=0.2),
+    late("F53", "comments for ever and no data", forever(chunk(b": alive\n\n"), 0.02), stall=0.2),
+    late("F54a", "a byte at a time, for ever", forever(chunk(b"d"), 0.02), total=0.3),
+    late("F54b", "a byte at a time and no event", forever(chunk(b"d"), 0.02), stall=0.2),
     fine("F55", "a whole answer in reply to a stream", answer(whole("Hello"))),
     Fault(
         "F56",
@@ -187,9 +179,14 @@ FAULTS = (
     cut("F57b", "[DONE] alone", send(event("[DONE]") + END), partial=None),
     fine("F58a", "every byte alone", [send(STREAM_HEAD), trickle(WHOLE)]),
     fine("F58b", "lines that end in CR LF", [send(UNFRAMED + PLAIN.replace(b"\n", b"\r\n")), close]),
-    fine("F58c", "lines that end in CR", [send(UNFRAMED + PLAIN.replace(b"\n", b"\r")), close]),
+    fine("F58c", "the same, cut at every byte", [send(UNFRAMED), trickle(PLAIN.replace(b"\n", b"\r\n")), close]),
+    fine("F58d", "lines that end in CR", [send(UNFRAMED + PLAIN.replace(b"\n", b"\r")), close]),
     fine(
-        "F59",
+        "F58e", "lines that end in this and that", [send(UNFRAMED), trickle(PLAIN.replace(b"\n\n", b"\r\r\n")), close]
+    ),
+    fine("F59a", "a byte order mark", [send(UNFRAMED + b"\xef\xbb\xbf" + PLAIN), close]),
+    fine(
+        "F59b",
         "a byte order mark in three pieces",
         [send(UNFRAMED), trickle(b"\xef\xbb\xbf" + PLAIN[:40]), send(PLAIN[40:]), close],
     ),
@@ -219,23 +216,35 @@ FAULTS = (
     broken(
         "F63",
         "text that is no UTF-8",
-        send(event(HEL)),
         raw(b'data: {"choices":[{"index":0,"delta":{"content":"\xff"}}]}\n\n'),
     ),
-    broken("F64", "an event that is no JSON", send(event(HEL)), raw(b"data: {oops\n\n")),
+    broken("F64", "an event that is no JSON", raw(b"data: {oops\n\n"), says=r"byte \d|column \d|offset \d|position \d"),
     fine(
-        "F65",
+        "F65a",
         "an event of 10 MB",
         stream(piece(content="x" * 10_000_000), STOP),
         text="x" * 10_000_000,
         seconds=10,
     ),
-    broken("F66", "a line without an end", send(event(HEL)), forever(chunk(b"x" * 1_000_000))),
     fine(
-        "F67",
+        "F65b",
+        "an event of 4 MB in pieces of 64 bytes",
+        [send(STREAM_HEAD), trickle(event(piece(content="x" * 4_000_000)), 64), send(event(STOP) + END)],
+        text="x" * 4_000_000,
+        seconds=10,
+    ),
+    broken("F66", "a line without an end", forever(chunk(b"x" * 1_000_000)), code="response_too_large"),
+    fine(
+        "F67a",
         "twenty thousand small events",
         [send(STREAM_HEAD + event(piece(content="x")) * 20_000 + event(STOP) + event("[DONE]") + END)],
         text="x" * 20_000,
+        seconds=10,
+    ),
+    fine(
+        "F67b",
+        "ten million empty lines",
+        [send(UNFRAMED), *([send(b"\n" * 1_000_000)] * 10), send(PLAIN), close],
         seconds=10,
     ),
     fine(
@@ -253,6 +262,33 @@ FAULTS = (
                 "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
             },
         ),
+        tokens=2,
+    ),
+    Fault(
+        "F69a",
+        "two answers",
+        Wants(text="Hello"),
+        unary=[answer({**whole("Hello"), "choices": [whole("Hello")["choices"][0], OTHER]})],
+        why_not="a case of its own",
+        fields={"n": 2},
+    ),
+    Fault(
+        "F69b",
+        "two answers by turns",
+        Wants(text="Hello"),
+        stream=BY_TURNS,
+        why_not="a case of its own",
+        fields={"n": 2},
+        skips=("langchain", "llamaindex"),
+    ),
+    Fault(
+        "F69c",
+        "two answers by turns, where the framework has one",
+        Wants(ConfigurationError, says="has one answer", requests=0, tries=0),
+        stream=BY_TURNS,
+        why_not="a case of its own",
+        fields={"n": 2},
+        skips=("core",),
     ),
     Fault(
         "F70",
@@ -264,7 +300,6 @@ FAULTS = (
     broken(
         "F71",
         "the id changes on the way",
-        send(event(HEL)),
         send(event({**piece(content="lo"), "id": "chatcmpl-2"})),
         code="crossed_streams",
     ),

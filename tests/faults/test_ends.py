@@ -1,0 +1,72 @@
+"""Ends: of the interpreter, of a loop, and of clients that are not ours to close."""
+
+import gc
+import re
+import subprocess
+import sys
+
+import httpx
+
+from tests.faults.clients import made
+from tests.faults.echo import Echo
+from tests.faults.server import FaultServer
+from tests.faults.test_leaving import ENDLESS
+
+QUIET = (sys.executable, "-W", "ignore", "-W", "default::ResourceWarning")
+EXIT = """
+import asyncio
+from tests.faults.clients import made
+
+asker = made({kind!r}, {url!r})
+held = []
+
+async def begin():
+    held.append(asker.astream("hold"))
+    print(asker.joined([await anext(held[-1])]).text.split()[0])
+
+loop = asyncio.new_event_loop()
+loop.run_until_complete(begin())
+loop.run_until_complete(loop.shutdown_asyncgens())
+loop.close()
+asyncio.run(begin())
+held.append(asker.stream("hold"))
+print(asker.joined([next(held[-1])]).text.split()[0])
+"""
+"""Streams that are open when a loop is closed, when another ends, and when the interpreter does."""
+
+OF_THE_FRAMEWORK = re.compile(
+    r"an error occurred during closing of asynchronous generator <async_generator object BaseChatModel\.astream at .*>\n"
+    r"asyncgen: <async_generator object BaseChatModel\.astream at .*>\n"
+    r"(?:Traceback \(most recent call last\):\n(?:  .*\n)*)?"
+    r"RuntimeError: aclose\(\): asynchronous generator is already running\n"
+)
+"""LangChain's `astream` is a generator over ours; a loop that ends closes both at once, and asyncio may tell of it."""
+
+
+def test_exit_with_open_streams(kind: str) -> None:
+    """F111: no traceback and no warning."""
+    with FaultServer(ENDLESS) as server:
+        done = subprocess.run(
+            [*QUIET, "-c", EXIT.format(kind=kind, url=server.url)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        server.wait_until_closed()
+    assert (done.returncode, done.stdout.split()) == (0, ["word"] * 3)
+    assert (OF_THE_FRAMEWORK.sub("", done.stderr) if kind == "langchain" else done.stderr) == ""
+
+
+async def test_a_client_of_the_caller_is_never_closed(kind: str, echo: Echo) -> None:
+    """F112."""
+    with httpx.Client() as blocking:
+        async with httpx.AsyncClient() as waiting:
+            asker = made(kind, echo.url, http_client=blocking, async_http_client=waiting)
+            assert asker.ask("a").text == "a"
+            assert (await asker.aask("b")).text == "b"
+            await asker.aclose()
+            del asker
+            gc.collect()
+            assert not blocking.is_closed
+            assert not waiting.is_closed

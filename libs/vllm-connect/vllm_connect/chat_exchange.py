@@ -74,6 +74,7 @@ class ChatExchange(Exchange):
         self._stream: ChatStream | None = None
         self._errands: list[Errand] = []
         self._again = False
+        self._untagged = False
         self._heard: dict[int, str] = {}
         self._answered = False
         self._extraction = JsonExtraction() if request.extract_json else None
@@ -204,8 +205,11 @@ class ChatExchange(Exchange):
             return 0.0
         if isinstance(error, BadRequestError) and not isinstance(error, ContextOverflowError) and self._plan.native:
             self._knowledge.takes_structural_tags = False
+            self._untagged = True
             self._next_round()
             return 0.0
+        if isinstance(error, BadRequestError) and self._untagged:
+            self._knowledge.takes_structural_tags = True  # it was something else that the server refused
         return super().failed(error, left)
 
     def _learns_policy(self, error: BadRequestError) -> bool:

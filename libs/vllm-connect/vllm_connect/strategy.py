@@ -29,6 +29,7 @@ from vllm_connect.parsing.output import OutputParser
 from vllm_connect.parsing.sniffing import sniffing_format
 from vllm_connect.raw_text import TokenIdsFilter
 from vllm_connect.request import ChatRequest, Version
+from vllm_connect.schema_rewriting import sendable_schema
 from vllm_connect.stream import DeltaFilter
 from vllm_connect.strict_tools import strict_tools
 from vllm_connect.tool_choice import is_forced, resolve_tool_choice
@@ -212,11 +213,19 @@ def _forced(
     request: ChatRequest, format_: Format, knowledge: Knowledge, name: str | None
 ) -> tuple[dict[str, Any], bool]:
     """Choose the constraint that forces a call, and tell whether it is in the model's own format."""
-    tools, parallel = request.tools or [], request.parallel_tool_calls is not False
+    tools, parallel = [_sendable(tool) for tool in request.tools or ()], request.parallel_tool_calls is not False
     tag = forced_tag(format_, tools, name, parallel=parallel) if knowledge.takes_structural_tags else None
     if tag is not None:
         return {"structural_tag": tag}, True
     return {"json": forced_schema(tools, name, parallel=parallel)}, False
+
+
+def _sendable(tool: dict[str, Any]) -> dict[str, Any]:
+    """Say as much of a tool's schema as the server takes: one bound beyond 64 bits, and it refuses the whole tag."""
+    function = tool["function"]
+    if not function.get("parameters"):
+        return tool
+    return {**tool, "function": {**function, "parameters": sendable_schema(function["parameters"])}}
 
 
 def _filters(

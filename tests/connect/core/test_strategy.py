@@ -133,6 +133,26 @@ def test_a_server_without_structural_tags_gets_a_schema(choice: str, text: str) 
     assert not knowledge.takes_structural_tags
 
 
+def test_a_request_that_is_refused_for_something_else_says_nothing_of_structural_tags() -> None:
+    knowledge = Knowledge()
+    refused = (400, {"error": {"message": "temperature must be positive"}})
+    exchange = start(knowledge, tool_parser="hermes", tool_choice="required")
+    with pytest.raises(BadRequestError, match="temperature"):
+        run(exchange, refused, refused)
+    assert knowledge.takes_structural_tags
+
+
+def test_a_structural_tag_says_as_much_of_a_schema_as_a_server_takes() -> None:
+    parameters = {"type": "object", "properties": {"x": {"type": "integer", "maximum": 2**63, "const": 1}}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    _, asked = run(start(tools=[tool], tool_parser="hermes", tool_choice="f"), said(CALL))
+    body = asked[0][1]
+    tag = json.loads(body["structured_outputs"]["structural_tag"])
+    (call,) = tag["format"]["elements"][1]["tags"]
+    assert call["content"]["json_schema"]["properties"] == {"x": {"type": "integer", "enum": [1]}}
+    assert body["tools"] == [tool]
+
+
 def test_a_name_goes_straight_to_our_parser() -> None:
     answer, asked = run(start(tool_parser="hermes"), said(CALL))
     assert called(answer) == [("f", {"x": 1})]

@@ -43,6 +43,7 @@ from langchain_vllm.clients import SETTINGS, Clients, abriefly, briefly
 from langchain_vllm.errors import ConfigurationError, model_errors
 from langchain_vllm.events import Events
 from langchain_vllm.messages import PROVIDER, ReasoningReplay, from_completion, to_wire, token_usage
+from langchain_vllm.signatures import signed
 from langchain_vllm.structured import FormParser, Method, Schema, form_of, parsed, response_format
 from langchain_vllm.tokens import TokenCounts, estimate, key_of
 from langchain_vllm.tools import Tool, to_wire_tools
@@ -59,7 +60,8 @@ DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.it
 """What a field of the request is when nobody set it."""
 
 SENT = frozenset(ChatRequest.model_fields) - {"messages"}
-CALL_ARGUMENTS = SENT | {*SETTINGS, "reasoning_replay"}
+SETTING_NAMES = frozenset(SETTINGS)
+CALL_ARGUMENTS = SENT | SETTING_NAMES | {"reasoning_replay"}
 """What a call may set."""
 
 TRACING = frozenset({"ls_structured_output_format", "structured_output_format"})
@@ -375,6 +377,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
             problem = configuration_error(error)
         raise problem
 
+    @signed
     @override
     def _generate(
         self,
@@ -388,6 +391,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
             with self._client_for(kwargs) as client:
                 return _result(client.complete_choices(request))
 
+    @signed
     @override
     async def _agenerate(
         self,
@@ -475,12 +479,12 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
 
     def _client_for(self, given: Mapping[str, Any]) -> Any:
         """Open the client for a call, another one where the call changes settings."""
-        settings = {name: given[name] for name in SETTINGS if name in given}
+        settings = {name: given[name] for name in given.keys() & SETTING_NAMES}
         return briefly(self, settings, self.http_client) if settings else nullcontext(self.client)
 
     def _async_client_for(self, given: Mapping[str, Any]) -> Any:
         """Open the asynchronous client for a call."""
-        settings = {name: given[name] for name in SETTINGS if name in given}
+        settings = {name: given[name] for name in given.keys() & SETTING_NAMES}
         return abriefly(self, settings, self.http_async_client) if settings else nullcontext(self.async_client)
 
     @override

@@ -2,6 +2,7 @@
 
 import random
 import time
+from functools import partial
 from typing import Any
 
 from vllm_connect.budgets import budget_of
@@ -33,7 +34,9 @@ class Calls:
 
     def __init__(self, config: VllmConfig) -> None:
         self._config = config
-        self._budget = budget_of(config.base_url)
+        self._terms = Terms(
+            RetryPolicy(config, random.random), budget_of(config.base_url), partial(_scrubbed, config), time.time
+        )
         self.knowledge = Knowledge()
         self.info: ServerInfo | None = None
 
@@ -70,7 +73,7 @@ class Calls:
 
     def probes(self) -> list[Exchange]:
         """Ask which server this is; `learn` takes the answers in this order."""
-        return [Exchange(probe, self._terms()) for probe in PROBES]
+        return [Exchange(probe, self._terms) for probe in PROBES]
 
     def health(self) -> Exchange:
         """Ask whether the server can work."""
@@ -95,15 +98,14 @@ class Calls:
         return member(body, "prompt", str)
 
     def _chat(self, request: ChatRequest, version: Version | None) -> ChatExchange:
-        return ChatExchange(request, self._terms(), knowledge=self.knowledge, new_id=new_call_id, version=version)
+        return ChatExchange(request, self._terms, knowledge=self.knowledge, new_id=new_call_id, version=version)
 
     def _post(self, path: str, body: dict[str, Any]) -> Exchange:
-        return Exchange(json_post(path, body), self._terms())
+        return Exchange(json_post(path, body), self._terms)
 
     def _get(self, path: str) -> Exchange:
-        return Exchange(HttpRequest("GET", path), self._terms())
+        return Exchange(HttpRequest("GET", path), self._terms)
 
-    def _terms(self) -> Terms:
-        secrets = secrets_of(self._config)
-        policy = RetryPolicy(self._config, random.random)
-        return Terms(policy, self._budget, lambda text: scrub(text, secrets), time.time)
+
+def _scrubbed(config: VllmConfig, text: str) -> str:
+    return scrub(text, secrets_of(config))

@@ -4,6 +4,7 @@
 change, and where that is known from; the more specific stand before the more general.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from vllm_connect.conversation import AS_IT_IS, MessagePolicy
@@ -68,6 +69,7 @@ FAMILY_POLICIES = (
 """The families, the more specific first."""
 
 
+@lru_cache(maxsize=256)
 def family_policy(*names: str | None) -> MessagePolicy:
     """Choose the policy to begin with.
 

@@ -4,7 +4,7 @@
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pydantic import ValidationError
 
@@ -26,7 +26,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
 
 
-def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
     """Refuse arguments that would otherwise vanish.
 
     Args:
@@ -36,10 +36,9 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     Raises:
         ConfigurationError: A name is not known; the message has the one that was probably meant.
     """
-    accepted = set(known)
     for name in given:
-        if name not in accepted:
-            meant = nearest(name, accepted)
+        if name not in known:
+            meant = nearest(name, known)
             hint = f"; did you mean {meant!r}?" if meant else ""
             raise ConfigurationError(f"unknown argument {name!r}{hint}")
 

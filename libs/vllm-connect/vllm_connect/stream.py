@@ -78,7 +78,7 @@ class ChatStream:
         self._choices = choices
         self._new_filter = new_filter
         self.filters: dict[int, DeltaFilter | None] = {}
-        self._coalesced = coalesced
+        self._coalesced = coalesced and self._decoder is not None
         self.deltas: list[Delta] = []
         self.done = False
         self.failure: VllmError | None = None

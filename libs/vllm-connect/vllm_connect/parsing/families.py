@@ -5,6 +5,7 @@ specific stand before the more general. The names are those of vLLM's flags, and
 and vLLM's recipes for serving them.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = ["Family", "find_family"]
@@ -96,6 +97,7 @@ FAMILIES = (
 )
 
 
+@lru_cache(maxsize=256)
 def find_family(*names: str | None) -> Family | None:
     """Find a model's family.
 

@@ -9,6 +9,7 @@ write: what is no markup comes out as text, and a call that breaks off or is mal
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from vllm_connect.completion import Completion, fold
@@ -110,9 +111,7 @@ class OutputParser:
         if any(reasoning.started for reasoning in self._reasonings):
             yield from self._started(self._reasonings[0])
         openers = self.format.openers if self.format else ()
-        noise = (*(self.format.noise if self.format else ()), *(word for r in self._reasonings for word in r.answer))
-        reasonings = {word: reasoning for reasoning in self._reasonings for word in reasoning.all_openers}
-        stops = (*openers, *noise, *reasonings)
+        reasonings, stops = _stops(self.format, self._reasonings)
         while True:
             if not stops:
                 yield from scanner.rest(scanner.text)
@@ -163,6 +162,14 @@ class OutputParser:
                 _, pieces = calls.setdefault(delta.index, (delta.name or "", []))
                 pieces.append(delta.arguments)
         return all(self._tools.misfit(name, "".join(pieces) or "{}") is None for name, pieces in calls.values())
+
+
+@lru_cache(maxsize=256)
+def _stops(format_: Format | None, reasonings: tuple[Reasoning, ...]) -> tuple[dict[str, Reasoning], tuple[str, ...]]:
+    """List the words that begin reasoning, and all words that are looked for."""
+    began = {word: reasoning for reasoning in reasonings for word in reasoning.all_openers}
+    answers = (word for reasoning in reasonings for word in reasoning.answer)
+    return began, (*(format_.openers if format_ else ()), *(format_.noise if format_ else ()), *answers, *began)
 
 
 def _format(parser: str | Format | None) -> Format | None:

@@ -233,6 +233,8 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     def count(where: Any, *names: str) -> int | None:
         for name in names:
             value = where.get(name) if isinstance(where, dict) else None
+            if type(value) is int:
+                return value
             if isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal()):
                 return int(value)
         return None

@@ -1,9 +1,12 @@
 """Who may import whom."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import vllm_connect
 
 LIBS = Path(__file__).parents[2] / "libs"
 CORE = LIBS / "vllm-connect" / "vllm_connect"
@@ -126,10 +129,24 @@ def test_adapters_use_public_names_only(adapter: str) -> None:
         assert not inner, f"{file} imports {inner}"
 
 
-def test_importing_does_nothing_heavy() -> None:
-    import subprocess  # noqa: PLC0415 - only here
-    import sys  # noqa: PLC0415 - only here
-
-    code = "import sys, vllm_connect; print([m for m in ('httpx', 'aiohttp', 'jsonschema', 'asyncio') if m in sys.modules])"
+def loaded_by(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"httpx", "aiohttp", "jsonschema"} & set(ast.literal_eval(done.stdout))
+    return set(ast.literal_eval(done.stdout))
+
+
+def test_importing_does_nothing_heavy() -> None:
+    every = "; ".join(f"from vllm_connect import {name}" for name in vllm_connect.__all__)
+    assert not {"httpx", "aiohttp", "jsonschema"} & loaded_by(every)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_client_is_loaded_when_one_is_made(adapter: str) -> None:
+    assert {"vllm_connect.client", "vllm_connect.parsing.scanner"}.isdisjoint(loaded_by(f"import {adapter}"))
+
+
+def test_every_public_name_is_there() -> None:
+    assert {name for name in vllm_connect.__all__ if getattr(vllm_connect, name) is None} == set()
+    assert set(vllm_connect.__all__) <= set(dir(vllm_connect))
+    with pytest.raises(AttributeError, match="no attribute 'VllmClint'"):
+        _ = vllm_connect.VllmClint  # type: ignore[attr-defined] # a checker finds it too

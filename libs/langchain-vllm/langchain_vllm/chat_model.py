@@ -11,6 +11,7 @@ from contextlib import aclosing, closing, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import vllm_connect  # its clients are loaded when one is made
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
@@ -21,12 +22,9 @@ from langchain_core.runnables import Runnable
 from pydantic import AliasChoices, BaseModel, Field, PrivateAttr, ValidationError, model_validator
 from typing_extensions import Self, override
 from vllm_connect import (
-    AsyncVllmClient,
     ChatRequest,
     Completion,
     RequestFields,
-    ServerInfo,
-    VllmClient,
     VllmConfig,
     configuration_error,
     environment,
@@ -294,12 +292,12 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
     # The server
 
     @property
-    def client(self) -> VllmClient:
+    def client(self) -> "vllm_connect.VllmClient":
         """The blocking client, made when first asked for."""
         return self._clients.blocking(self, self.http_client)
 
     @property
-    def async_client(self) -> AsyncVllmClient:
+    def async_client(self) -> "vllm_connect.AsyncVllmClient":
         """The asynchronous client, made when first asked for."""
         return self._clients.asynchronous(self, self.http_async_client)
 
@@ -341,7 +339,7 @@ class ChatVllm(VllmConfig, RequestFields, BaseChatModel):
         with model_errors():
             return self._learn(await self.async_client.server_info(refresh=True))
 
-    def _learn(self, info: ServerInfo) -> ModelProfile:
+    def _learn(self, info: "vllm_connect.ServerInfo") -> ModelProfile:
         window = info.context_window(self.model)
         profile = self.profile or ModelProfile()
         self.profile = profile if window is None else {**profile, "max_input_tokens": window}

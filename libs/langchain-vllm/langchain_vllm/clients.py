@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from vllm_connect import AsyncVllmClient, Calls, VllmClient, VllmConfig
+import vllm_connect  # its clients are loaded when one is made
+from vllm_connect import VllmConfig
 
 __all__ = ["Clients"]
 
@@ -23,29 +24,29 @@ class Clients:
         self._given = (blocking, asynchronous)
         self._settings: list[Any] | None = None
         self._config = VllmConfig.model_construct()
-        self._calls: Calls | None = None
-        self._blocking: VllmClient | None = None
-        self._asynchronous: AsyncVllmClient | None = None
+        self._calls: vllm_connect.Calls | None = None
+        self._blocking: vllm_connect.VllmClient | None = None
+        self._asynchronous: vllm_connect.AsyncVllmClient | None = None
 
-    def blocking(self, config: VllmConfig, http_client: object | None) -> VllmClient:
+    def blocking(self, config: VllmConfig, http_client: object | None) -> "vllm_connect.VllmClient":
         """Give the blocking client of a configuration."""
         if self._given[0] is not None:
             return self._given[0]  # type: ignore[no-any-return]  # a stand-in has the same methods
         calls = self._current(config)
         if self._blocking is None:
-            self._blocking = VllmClient(self._config, http_client=http_client, calls=calls)
+            self._blocking = vllm_connect.VllmClient(self._config, http_client=http_client, calls=calls)
         return self._blocking
 
-    def asynchronous(self, config: VllmConfig, http_client: object | None) -> AsyncVllmClient:
+    def asynchronous(self, config: VllmConfig, http_client: object | None) -> "vllm_connect.AsyncVllmClient":
         """Give the asynchronous client of a configuration."""
         if self._given[1] is not None:
             return self._given[1]  # type: ignore[no-any-return]  # a stand-in has the same methods
         calls = self._current(config)
         if self._asynchronous is None:
-            self._asynchronous = AsyncVllmClient(self._config, http_client=http_client, calls=calls)
+            self._asynchronous = vllm_connect.AsyncVllmClient(self._config, http_client=http_client, calls=calls)
         return self._asynchronous
 
-    def _current(self, config: VllmConfig) -> Calls:
+    def _current(self, config: VllmConfig) -> "vllm_connect.Calls":
         fields = config.__dict__
         settings: list[Any] = [*map(fields.get, SETTINGS)]
         if self._calls is None or settings != self._settings:
@@ -53,7 +54,7 @@ class Clients:
             self._blocking = self._asynchronous = None
             self._settings = settings
             self._config = VllmConfig.model_construct(None, **dict(zip(SETTINGS, settings, strict=True)))
-            self._calls = Calls(self._config)
+            self._calls = vllm_connect.Calls(self._config)
         return self._calls
 
     def close(self) -> None:
@@ -83,18 +84,20 @@ class Clients:
 
 
 @contextmanager
-def briefly(config: VllmConfig, settings: Mapping[str, Any], http_client: object | None) -> Iterator[VllmClient]:
+def briefly(
+    config: VllmConfig, settings: Mapping[str, Any], http_client: object | None
+) -> "Iterator[vllm_connect.VllmClient]":
     """Open a client for one call with other settings."""
-    with VllmClient(changed(config, settings), http_client=http_client) as client:
+    with vllm_connect.VllmClient(changed(config, settings), http_client=http_client) as client:
         yield client
 
 
 @asynccontextmanager
 async def abriefly(
     config: VllmConfig, settings: Mapping[str, Any], http_client: object | None
-) -> AsyncIterator[AsyncVllmClient]:
+) -> "AsyncIterator[vllm_connect.AsyncVllmClient]":
     """Open a client for one call with other settings; the asynchronous form of `briefly`."""
-    async with AsyncVllmClient(changed(config, settings), http_client=http_client) as client:
+    async with vllm_connect.AsyncVllmClient(changed(config, settings), http_client=http_client) as client:
         yield client
 
 

@@ -6,7 +6,8 @@ the other server. A copy or a pickle of the model starts without them.
 
 from typing import Any
 
-from vllm_connect import AsyncVllmClient, Calls, ServerInfo, VllmClient, VllmConfig
+import vllm_connect  # its clients are loaded when one is made
+from vllm_connect import VllmConfig
 
 __all__ = ["GIVEN", "Clients", "Pair"]
 
@@ -30,12 +31,14 @@ class Pair:
 
     def __init__(self, settings: dict[str, Any], given: dict[str, Any]) -> None:
         config = VllmConfig.model_construct(**settings)
-        calls = Calls(config)
-        self.blocking: VllmClient = given["client"] or VllmClient(config, http_client=given["http_client"], calls=calls)
-        self.asynchronous: AsyncVllmClient = given["async_client"] or AsyncVllmClient(
+        calls = vllm_connect.Calls(config)
+        self.blocking: vllm_connect.VllmClient = given["client"] or vllm_connect.VllmClient(
+            config, http_client=given["http_client"], calls=calls
+        )
+        self.asynchronous: vllm_connect.AsyncVllmClient = given["async_client"] or vllm_connect.AsyncVllmClient(
             config, http_client=given["async_http_client"], calls=calls
         )
-        self.info: ServerInfo | None = None
+        self.info: vllm_connect.ServerInfo | None = None
         self.window_wanted = False
 
 

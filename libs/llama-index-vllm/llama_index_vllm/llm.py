@@ -14,6 +14,7 @@ from contextlib import aclosing, closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import vllm_connect  # what only some calls need is loaded by them
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -31,13 +32,10 @@ from typing_extensions import Self, override
 from vllm_connect import (
     ChatRequest,
     ConfigurationError,
-    Format,
     RequestFields,
-    ServerInfo,
     VllmConfig,
     configuration_error,
     environment,
-    find_format,
     overlay,
     refuse_unknown,
     translate_older,
@@ -124,7 +122,10 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
     @classmethod
     def _name_format(cls, tool_parser: Any) -> Any:
         """Keep a format that has a name by its name, which every copy and every dump can hold."""
-        named = isinstance(tool_parser, Format) and find_format(tool_parser.names[0]) is tool_parser
+        named = (
+            isinstance(tool_parser, vllm_connect.Format)
+            and vllm_connect.find_format(tool_parser.names[0]) is tool_parser
+        )
         return tool_parser.names[0] if named else tool_parser
 
     @classmethod
@@ -156,7 +157,7 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
             **({} if self.temperature is None else {"temperature": self.temperature}),
         }
 
-    def server_info(self, *, refresh: bool = False) -> ServerInfo:
+    def server_info(self, *, refresh: bool = False) -> "vllm_connect.ServerInfo":
         """Tell which server this is: its version, its models, their context windows.
 
         Args:
@@ -167,7 +168,7 @@ class VllmLLM(VllmConfig, RequestFields, StructuredPrediction):
             pair.info = pair.blocking.server_info(refresh=refresh)
         return pair.info
 
-    async def aserver_info(self, *, refresh: bool = False) -> ServerInfo:
+    async def aserver_info(self, *, refresh: bool = False) -> "vllm_connect.ServerInfo":
         """Tell which server this is; see `server_info`."""
         pair = self._clients.of(self)
         if pair.info is None or refresh:

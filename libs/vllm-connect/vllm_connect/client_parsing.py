@@ -78,23 +78,21 @@ class ParsingFilter:
 
     def push(self, delta: Delta) -> list[Delta]:
         """Take one delta of the choice and give what can be said of it now."""
-        deltas = self._push(delta)
+        kind = type(delta)
+        if kind is TextDelta:
+            deltas = self._told(self._text(delta.text))  # type: ignore[union-attr] # a TextDelta, by its type
+        elif kind is Finish:
+            deltas = self._finished(delta)  # type: ignore[arg-type] # a Finish, by its type
+        elif kind is ReasoningDelta:
+            self._reasoned = True
+            deltas = self._told([delta])
+        elif kind is ToolCallDelta:
+            deltas = self._server_call(delta)  # type: ignore[arg-type] # a ToolCallDelta, by its type
+        else:
+            deltas = [delta]
         for after in self._after:
             deltas = [told for said in deltas for told in after.push(said)]
         return deltas
-
-    def _push(self, delta: Delta) -> list[Delta]:
-        kind = type(delta)
-        if kind is TextDelta:
-            return self._told(self._text(delta.text))  # type: ignore[union-attr] # a TextDelta, by its type
-        if kind is Finish:
-            return self._finished(delta)  # type: ignore[arg-type] # a Finish, by its type
-        if kind is ReasoningDelta:
-            self._reasoned = True
-            return self._told([delta])
-        if kind is ToolCallDelta:
-            return self._server_call(delta)  # type: ignore[arg-type] # a ToolCallDelta, by its type
-        return [delta]
 
     def close(self) -> list[Delta]:
         """Give what was held back."""

@@ -31,7 +31,6 @@ from vllm_connect.wire.sse import NamedEvent, SSEDecoder
 __all__ = ["ChatStream", "DeltaFilter", "coalesce"]
 
 EVENT_STREAM = "text/event-stream"
-CUT = frozenset({"abort", "error"})
 
 
 class DeltaFilter(Protocol):
@@ -139,17 +138,16 @@ class ChatStream:
 
     def _read(self, event: bytes, deltas: list[Delta]) -> None:
         try:
-            read = self._reader.read(event)
+            self._reader.read(event, deltas)
         except ServerError as error:
             raise in_stream_failure(error.body) from None
         if type(event) is NamedEvent and event.name == "error":
             raise in_stream_failure({"message": event.decode("utf-8", "replace")})
-        deltas.extend(read)
-        for delta in read:
-            if type(delta) is Finish and delta.reason in CUT:
-                raise StreamInterruptedError(
-                    f"the server gave the answer up (finish reason {delta.reason}): look at its log", code="aborted"
-                )
+        if self._reader.given_up is not None:
+            raise StreamInterruptedError(
+                f"the server gave the answer up (finish reason {self._reader.given_up}): look at its log",
+                code="aborted",
+            )
 
     def _filtered(self, read: list[Delta]) -> list[Delta]:
         """Let what was read through the filters, joined already: what they cost, they cost for each delta."""
@@ -196,9 +194,14 @@ def coalesce(deltas: list[Delta]) -> list[Delta]:
     content: dict[int, int] = {}  # choice -> position of its last content delta
     logprobs: dict[int, int] = {}
     runs: dict[int, list[Any]] = {}  # position -> the deltas to be joined there
+    run: list[Any] = []  # the one added to last, if it is of text
+    run_choice: int | None = None
     for delta in deltas:
         kind = type(delta)
         choice = delta.choice
+        if kind is TextDelta and run and choice == run_choice:
+            run.append(delta)
+            continue
         if kind is Metadata or kind is UsageReport or choice is None:
             out.append(delta)
             continue
@@ -210,6 +213,7 @@ def coalesce(deltas: list[Delta]) -> list[Delta]:
             places[choice] = at = len(out)
             runs[at] = [delta]
             out.append(delta)
+        run, run_choice = (runs[at] if kind is TextDelta else []), choice
     for at, run in runs.items():
         if len(run) > 1:
             out[at] = _joined(run)

@@ -43,7 +43,10 @@ END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
 
 def read(*chunks: dict[str, Any]) -> list[Delta]:
     reader = ChatReader(new_id)
-    return [delta for piece in chunks for delta in reader.read(json.dumps(piece).encode())]
+    deltas: list[Delta] = []
+    for piece in chunks:
+        reader.read(json.dumps(piece).encode(), deltas)
+    return deltas
 
 
 def told(*chunks: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -111,7 +114,7 @@ def test_an_error_is_no_chunk(body: dict[str, Any]) -> None:
 )
 def test_anything_else_is_a_protocol_error(data: bytes) -> None:
     with pytest.raises(ProtocolError, match="the server's answer is not"):
-        ChatReader(new_id).read(data)
+        ChatReader(new_id).read(data, [])
 
 
 def test_fragments_are_told_verbatim() -> None:

@@ -96,6 +96,9 @@ EXTRAS = (
 )
 """Facts of the response that come once, where they were asked for."""
 
+CUT = frozenset({"abort", "error"})
+"""Finish reasons of an answer that is none."""
+
 _PLAIN = _Message()
 
 
@@ -119,42 +122,30 @@ class ChatReader:
 
     Attributes:
         finished: The choices that have ended.
+        given_up: The finish reason of a choice that the server gave up, None where it did not.
     """
 
     def __init__(self, new_id: Callable[[str, int], str]) -> None:
         self._new_id = new_id
         self._head: dict[str, Any] = {}
+        self._id: str | None = None
         self._calls: dict[int, CallReader] = {}
         self.finished: set[int] = set()
+        self.given_up: str | None = None
 
-    def read(self, data: bytes) -> list[Delta]:
+    def read(self, data: bytes, deltas: list[Delta]) -> None:
         """Read one chunk, or one whole response.
 
         Args:
             data: Its JSON text.
-
-        Returns:
-            What it says, in the model's order: reasoning, text, calls, end.
+            deltas: Takes what it says, in the model's order: reasoning, text, calls, end.
 
         Raises:
             ServerError: It is an error report.
             ProtocolError: It is no JSON, or not of the API's shape.
         """
-        response = self._decode(data)
-        if response.error is not None or response.object == "error":
-            raise ServerError(msgspec.json.decode(data))
-        deltas: list[Delta] = []
-        self._read_head(response, deltas)
-        for choice in response.choices or ():
-            self._read_choice(choice, deltas)
-        if response.usage is not None:
-            deltas.append(UsageReport(read_usage(response.usage)))
-        return deltas
-
-    @staticmethod
-    def _decode(data: bytes) -> _Response:
         try:
-            return _DECODE(data)
+            response = _DECODE(data)
         except msgspec.ValidationError as error:
             raise ProtocolError(
                 f"the server's answer is not a chat completion: {error}; is the base URL a vLLM server?"
@@ -163,10 +154,22 @@ class ChatReader:
             raise ProtocolError(
                 f"the server's answer is not JSON: {error}; is there a proxy between?", code="invalid_json"
             ) from None
+        if response.error is not None or response.object == "error":
+            raise ServerError(msgspec.json.decode(data))
+        if response.id != self._id or response.system_fingerprint is not None or not self._head:
+            self._read_head(response, deltas)
+        if _has_extras(response):
+            given = ((name, getattr(response, name)) for name in EXTRAS)
+            deltas.extend(Metadata({name: value}) for name, value in given if value is not None)
+        for choice in response.choices or ():
+            self._read_choice(choice, deltas)
+        if response.usage is not None:
+            deltas.append(UsageReport(read_usage(response.usage)))
 
     def _read_head(self, response: _Response, deltas: list[Delta]) -> None:
         known = self._head
         if not known:
+            self._id = response.id
             self._head = known = {name: value for name in HEAD if (value := getattr(response, name)) is not None}
             if known:
                 deltas.append(Metadata(dict(known)))
@@ -177,9 +180,6 @@ class ChatReader:
         elif response.system_fingerprint is not None and "system_fingerprint" not in known:
             known["system_fingerprint"] = response.system_fingerprint
             deltas.append(Metadata({"system_fingerprint": response.system_fingerprint}))
-        if _has_extras(response):
-            given = ((name, getattr(response, name)) for name in EXTRAS)
-            deltas.extend(Metadata({name: value}) for name, value in given if value is not None)
 
     def _read_choice(self, choice: _Choice, deltas: list[Delta]) -> None:
         index = choice.index
@@ -208,6 +208,8 @@ class ChatReader:
             if index in self._calls:
                 self._calls[index].finish(deltas)
             self.finished.add(index)
+            if choice.finish_reason in CUT:
+                self.given_up = choice.finish_reason
             deltas.append(Finish(choice.finish_reason, choice.stop_reason, index))
 
 

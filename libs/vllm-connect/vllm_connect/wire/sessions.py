@@ -154,26 +154,22 @@ class SessionReply:
         while True:
             for piece in self._pieces:
                 return piece
-            data = await self._receive()
+            problem = None
+            try:
+                data = await self._response.content.readany()
+            except Exception as error:
+                problem = self._place.failed(error)
+                if problem is None:
+                    raise
+                data = b""
+            if self._expired is not None and not data:
+                problem = self._place.timed_out(self._expired)
+            if problem is not None:
+                raise problem.with_traceback(None)
             if not data:
                 self._body.end()
                 raise StopAsyncIteration
             self._pieces = iter(self._body.unpack(data))
-
-    async def _receive(self) -> bytes:
-        problem = None
-        try:
-            data = await self._response.content.readany()
-        except Exception as error:
-            problem = self._place.failed(error)
-            if problem is None:
-                raise
-            data = b""
-        if self._expired is not None and not data:
-            problem = self._place.timed_out(self._expired)
-        if problem is not None:
-            raise problem.with_traceback(None)
-        return data
 
     async def finish(self) -> None:
         """Wait shortly for an end that is about to come, so that the connection can serve again."""

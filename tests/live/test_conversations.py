@@ -90,6 +90,17 @@ def test_two_calls_of_one_turn_are_parted_where_the_template_takes_one(plain_ser
         assert "single_calls" in client.complete(request).metadata["message_policy"]
 
 
+def test_what_is_counted_is_what_is_sent(plain_server: str) -> None:
+    messages = [{"role": "user", "content": "Hello"}, {"role": "user", "content": "there"}]
+    request = ChatRequest(messages=messages, temperature=0, chat_template=template("llama-2"), max_tokens=20)
+    with VllmClient(VllmConfig(base_url=plain_server)) as client:
+        with pytest.raises(BadRequestError, match="must alternate"):
+            client.count_tokens(request)
+        usage = client.complete(request).usage
+        assert usage is not None
+        assert client.count_tokens(request) == usage.prompt_tokens
+
+
 def test_what_is_learned_is_learned_once(plain_server: str) -> None:
     messages = [{"role": "user", "content": "Hello"}, {"role": "user", "content": "there"}]
     request = ChatRequest(messages=messages, temperature=0, chat_template=template("llama-2"), max_tokens=20)

@@ -47,6 +47,15 @@ SINGLE_CALLS = """
 {%- for m in messages if m.tool_calls and m.tool_calls | length > 1 -%}
 {{- raise_exception('This model only supports single tool-calls at once!') -}}
 {%- endfor -%}"""
+NINE_CHARACTERS = """
+{%- for m in messages -%}
+{%- for c in m.tool_calls or [] if c.id | length != 9 -%}
+{{- raise_exception('Tool call IDs should be alphanumeric strings with length 9!') -}}
+{%- endfor -%}
+{%- if m.role == 'tool' and m.tool_call_id | length != 9 -%}
+{{- raise_exception('Tool call IDs should be alphanumeric strings with length 9!') -}}
+{%- endif -%}
+{%- endfor -%}"""
 FIRST_SYSTEM_ALONE = """
 {%- set messages = messages[:1] + (messages[1:] | rejectattr('role', 'equalto', 'system') | list) -%}"""
 KNOWN_ROLES_ALONE = """
@@ -74,7 +83,8 @@ ROLE_RULES: dict[str, str] = {
     "qwen3.5": FIRST_ONLY + KNOWN_ROLES,
     "mistral": alternate(
         "After the optional system message, conversation roles must alternate user/assistant/user/assistant/..."
-    ),
+    )
+    + NINE_CHARACTERS,
     "llama-2": alternate("Conversation roles must alternate user/assistant/user/assistant/..."),
     "gemma-2": NO_SYSTEM + alternate("Conversation roles must alternate user/assistant/user/assistant/..."),
     "gemma-3": FIRST_ONLY + alternate("Conversation roles must alternate user/assistant/user/assistant/..."),

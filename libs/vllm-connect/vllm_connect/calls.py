@@ -11,7 +11,9 @@ from vllm_connect.config import VllmConfig, scrub, secrets_of
 from vllm_connect.errands import json_post, member
 from vllm_connect.errors import StreamingDisabledError
 from vllm_connect.exchange import Exchange, Terms
+from vllm_connect.fitting import fit_messages
 from vllm_connect.parsing.ids import new_call_id
+from vllm_connect.raw_text import prompt_body
 from vllm_connect.request import ChatRequest, Version
 from vllm_connect.retry import RetryPolicy
 from vllm_connect.server import PROBES, ServerInfo
@@ -58,10 +60,10 @@ class Calls:
         return self._chat(request.model_copy(update=whole) if request.stream else request, version)
 
     def tokenize_chat(self, request: ChatRequest) -> Exchange:
-        """Ask how many tokens a request's prompt has."""
-        kwargs = request.body().get("chat_template_kwargs")
-        body = {"messages": request.messages, "tools": request.tools, "chat_template_kwargs": kwargs}
-        return self._post("/tokenize", {"model": request.model, **body})
+        """Ask how many tokens a request's prompt has, its messages as they would be sent."""
+        request.check_messages()
+        fitted = fit_messages(request, self.knowledge).messages
+        return self._post("/tokenize", prompt_body(request.model_copy(update={"messages": fitted}).body()))
 
     def tokenize(self, text: str, model: str | None) -> Exchange:
         """Ask for the token ids of a text."""

@@ -5,24 +5,22 @@ and so is a question beside the chat, such as the text of the answer's token ids
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from vllm_connect.client_parsing import ParsingFilter
 from vllm_connect.completion import fold_choices
-from vllm_connect.conversation import AS_IT_IS, apply_policy, learned_policy
+from vllm_connect.conversation import apply_policy, learned_policy
 from vllm_connect.deltas import Delta, Metadata, ReasoningDelta, Usage, UsageReport
 from vllm_connect.errands import Errand, json_post, member, refuse
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
 from vllm_connect.exchange import OK, Exchange, Terms
-from vllm_connect.history import repair_history
+from vllm_connect.fitting import fit_messages
 from vllm_connect.json_extraction import JsonExtraction
 from vllm_connect.promises import promises_anything, verify_answer
 from vllm_connect.raw_text import TokenIdsFilter, completions_body, tokenize_body
 from vllm_connect.request import ChatRequest, Version
-from vllm_connect.schema_prompt import show_constraint
 from vllm_connect.server import read_models
 from vllm_connect.strategy import Knowledge, plan_answer
 from vllm_connect.stream import EVENT_STREAM, ChatStream, DeltaFilter
@@ -65,8 +63,6 @@ class ChatExchange(Exchange):
     ) -> None:
         request.check_messages()  # before the messages are put into another order
         self._asked = request
-        self._policy = AS_IT_IS
-        self._changes: dict[str, Any] = {}
         self._spent: Usage | None = None
         self._knowledge = knowledge
         self._new_id = new_id
@@ -79,6 +75,8 @@ class ChatExchange(Exchange):
         self._answered = False
         self._extraction = JsonExtraction() if request.extract_json else None
         self._fit()
+        for note in self._fitted.changes.get("history_repaired", ()):
+            logger.warning("history repaired: %s", note)
         self._plan = plan_answer(self._request, knowledge, version)
         warn_of_unheld_keywords(request, knowledge.schemas)
         super().__init__(self._encoded(), terms)
@@ -86,27 +84,10 @@ class ChatExchange(Exchange):
 
     def _fit(self) -> None:
         """Put the conversation into a form and an order that the server takes."""
-        request, given = self._asked, self._asked.messages
-        messages: Sequence[dict[str, Any]] = given
-        if request.show_schema:
-            structured = request.structured_outputs
-            fields = {} if structured is None else structured.model_dump(by_alias=True, exclude_none=True)
-            messages = show_constraint(messages, fields, request.response_format)
-        if request.repair_history:
-            messages, notes = repair_history(messages)
-            for note in notes:
-                logger.warning("history repaired: %s", note)
-            if notes:
-                self._changes["history_repaired"] = notes
-        if request.message_policy != "none":
-            wanted = request.message_policy
-            self._policy = self._knowledge.policy(request.model) if wanted == "auto" else wanted
-            ordered = apply_policy(messages, self._policy)
-            if ordered != messages:
-                self._changes["message_policy"] = self._policy.changes()
-            messages = ordered
-        if messages != given:
-            request = request.model_copy(update={"messages": messages})
+        self._fitted = fit_messages(self._asked, self._knowledge)
+        request = self._asked
+        if self._fitted.messages != request.messages:
+            request = request.model_copy(update={"messages": self._fitted.messages})
         self._phases = TwoPhases(request) if TwoPhases.needed(request) else None
         self._request = request if self._phases is None else self._phases.first
 
@@ -161,8 +142,8 @@ class ChatExchange(Exchange):
             self._once_more(self._stream)
             return [Metadata({"asked_again": "the arguments of a forced call did not fit their schema"})]
         deltas += self._told(self._concluded(self._stream))
-        if self._changes:
-            deltas.append(Metadata(self._changes))
+        if self._fitted.changes:
+            deltas.append(Metadata(self._fitted.changes))
         return deltas if self._again or self._held(self._stream) else deltas + self._decided(self._stream)
 
     def verify(self) -> None:
@@ -216,7 +197,7 @@ class ChatExchange(Exchange):
         """Learn from the template's complaint how the conversation must be; True if it is now another."""
         if self._asked.message_policy != "auto":
             return False
-        learned = learned_policy(self._policy, error.message)
+        learned = learned_policy(self._fitted.policy, error.message)
         if learned is None or apply_policy(self._request.messages, learned) == self._request.messages:
             return False
         self._knowledge.learn_policy(self._asked.model, learned)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from vllm_connect.short_ids import with_short_ids
 from vllm_connect.single_calls import singly_called
 
 __all__ = ["AS_IT_IS", "MessagePolicy", "apply_policy", "learned_policy"]
@@ -40,6 +41,8 @@ class MessagePolicy(BaseModel):
     """Move images and other media of a tool's result into a user turn after the results."""
     single_calls: bool = False
     """Make a turn of each of several calls, with its result after it, for templates that take one call in a turn."""
+    short_ids: bool = False
+    """Make the ids of calls nine letters and digits, those excepted that are."""
 
     def changes(self) -> list[str]:
         """List what the policy changes, in words for the answer's metadata."""
@@ -80,6 +83,7 @@ LESSONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {"flat_content": True, "tool_media": "user"},
     ),
     (("only supports single tool-calls at once",), {"single_calls": True}),
+    (("tool call ids should be alphanumeric strings with length 9",), {"short_ids": True}),
 )
 """What servers say, in lower case, and what of a policy answers it."""
 
@@ -127,6 +131,8 @@ def apply_policy(messages: Sequence[Message], policy: MessagePolicy) -> list[Mes
         out = _alternating(out)
     if policy.single_calls:
         out = singly_called(out)
+    if policy.short_ids:
+        out = with_short_ids(out)
     if policy.flat_content:
         out = [_flat(message) for message in out]
     return out

@@ -29,6 +29,7 @@ class FamilyPolicy(NamedTuple):
 COMMON = MessagePolicy(developer="system")
 ORDERED = MessagePolicy(developer="system", merge_leading_systems=True, late_systems="user")
 STRICT = ORDERED.model_copy(update={"alternate": True})
+NINE = STRICT.model_copy(update={"short_ids": True})
 SINGLE = COMMON.model_copy(update={"single_calls": True})
 
 HARMONY = "vLLM's Harmony renderer takes developers, and system messages anywhere"
@@ -37,7 +38,10 @@ GEMMA_3 = (
     "chat_template.json of google/gemma-3-4b-it: `Conversation roles must alternate`, and a system message only first"
 )
 GEMMA_2 = "tokenizer_config.json of google/gemma-2-9b-it: `System role not supported`, and roles must alternate"
-MISTRAL = "chat templates of mistralai: `After the optional system message, conversation roles must alternate`"
+MISTRAL = (
+    "chat templates of mistralai: `After the optional system message, conversation roles must alternate`, "
+    "`Tool call IDs should be alphanumeric strings with length 9!`"
+)
 PHI = "tool_chat_template_phi4_mini.jinja of vLLM passes over each system message but the first"
 LLAMA = (
     "tokenizer_config.json of meta-llama/Llama-3.1-8B-Instruct: `This model only supports single tool-calls at once!`"
@@ -56,11 +60,11 @@ FAMILY_POLICIES = (
     FamilyPolicy("qwen3.8", ORDERED, QWEN),
     FamilyPolicy("gemma-3", STRICT, GEMMA_3),
     FamilyPolicy("gemma-2", STRICT.model_copy(update={"system": "first_user"}), GEMMA_2),
-    FamilyPolicy("mistral", STRICT, MISTRAL),
-    FamilyPolicy("mixtral", STRICT, MISTRAL),
-    FamilyPolicy("devstral", STRICT, MISTRAL),
-    FamilyPolicy("ministral", STRICT, MISTRAL),
-    FamilyPolicy("magistral", STRICT, MISTRAL),
+    FamilyPolicy("mistral", NINE, MISTRAL),
+    FamilyPolicy("mixtral", NINE, MISTRAL),
+    FamilyPolicy("devstral", NINE, MISTRAL),
+    FamilyPolicy("ministral", NINE, MISTRAL),
+    FamilyPolicy("magistral", NINE, MISTRAL),
     FamilyPolicy("phi-4-mini", ORDERED, PHI),
     FamilyPolicy("hermes", COMMON, HERMES),
     FamilyPolicy("nemotron-super", ORDERED, NEMOTRON),

@@ -17,7 +17,7 @@ from vllm_connect.errors import ConfigurationError
 from vllm_connect.request import ChatRequest
 from vllm_connect.stream import DeltaFilter
 
-__all__ = ["TokenIdsFilter", "completions_body", "tokenize_body"]
+__all__ = ["TokenIdsFilter", "completions_body", "prompt_body", "tokenize_body"]
 
 OF_THE_PROMPT = (
     "model",
@@ -126,7 +126,7 @@ class TokenIdsFilter:
 
 
 def tokenize_body(request: ChatRequest, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the body for /tokenize that renders a chat's prompt.
+    """Make the body for /tokenize whose tokens /v1/completions continues.
 
     Args:
         request: What is asked.
@@ -146,6 +146,15 @@ def tokenize_body(request: ChatRequest, body: Mapping[str, Any]) -> dict[str, An
             raise ConfigurationError(
                 'text_source="completions" takes text only, and a message holds media: take text_source="token_ids"'
             )
+    return prompt_body(body)
+
+
+def prompt_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the body for /tokenize that renders the prompt of a chat.
+
+    Args:
+        body: The chat body.
+    """
     sent = {name: body[name] for name in OF_THE_PROMPT if body.get(name) is not None}
     keys = {name: body[name] for name in ("reasoning_effort", "documents") if body.get(name) is not None}
     if keys:

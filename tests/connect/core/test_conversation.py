@@ -160,6 +160,7 @@ POLICIES = st.builds(
     alternate=st.booleans(),
     flat_content=st.booleans(),
     single_calls=st.booleans(),
+    short_ids=st.booleans(),
 )
 
 
@@ -222,6 +223,24 @@ def test_calls_in_parallel_become_turns_of_one_call() -> None:
     assert apply_policy([first], MessagePolicy(single_calls=True)) == [parted[0], parted[2]]
     assert apply_policy(parted, MessagePolicy(single_calls=True)) == parted
     assert first["tool_calls"] == two
+
+
+def test_ids_become_nine_letters_and_digits_and_stay_so() -> None:
+    fit, long = "aB3dE6gH9", "call_" + "0" * 32
+    calls = [{**CALL, "id": fit}, {**CALL, "id": long}]
+    messages = [
+        says("assistant", "", tool_calls=calls),
+        says("tool", "1", tool_call_id=fit),
+        says("tool", "2", tool_call_id=long),
+        says("user", "?"),
+    ]
+    short = apply_policy(messages, MessagePolicy(short_ids=True))
+    first, second = (call["id"] for call in short[0]["tool_calls"])
+    assert first == fit == short[1]["tool_call_id"]
+    assert second == short[2]["tool_call_id"] != long
+    assert (len(second), second.isalnum(), short[3]) == (9, True, messages[3])
+    assert apply_policy(short, MessagePolicy(short_ids=True)) == short
+    assert calls[1]["id"] == long
 
 
 def arguments(text: Any) -> Message:

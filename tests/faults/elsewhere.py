@@ -54,7 +54,7 @@ ELSEWHERE: tuple[Tried, ...] = (
     Tried("F100", "cancelled in the middle", f"{CANCELLING}::test_cancelling"),
     Tried("F101", "a stream that is closed", f"{LEAVING}::test_leaving"),
     Tried("F102", "a stream that is dropped", f"{LEAVING}::test_leaving_in_a_loop"),
-    Tried("F103", "a stream that is left and still held", "", "there is no reaper: close it, or use a context"),
+    Tried("F103", "a stream that is left and still held", f"{POOL}::test_streams_that_nobody_reads"),
     Tried("F104", "cancelled while connecting or closing", f"{CANCELLING}::test_cancelling_the_close"),
     Tried("F105", "a timeout or a sibling cancels", f"{CANCELLING}::test_cancelling"),
     Tried("F106", "a hundred loops, one object", f"{LOOPS}::test_a_hundred_loops_one_after_the_other"),

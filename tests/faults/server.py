@@ -155,6 +155,11 @@ def read_some(connection: Connection) -> None:
     connection.wait(None)
 
 
+def say(connection: Connection) -> None:
+    """Tell the test that the script has come so far."""
+    connection.server.said.set()
+
+
 def stall(connection: Connection) -> None:
     """Wait until the client hangs up."""
     while True:
@@ -230,6 +235,7 @@ class FaultServer:
         connections: How many connections were accepted.
         busy: How many scripts are at work.
         hung_up: Times, of `time.monotonic`, at which a client hung up on a script.
+        said: Set by the action `say`.
     """
 
     def __init__(
@@ -242,6 +248,7 @@ class FaultServer:
         self.requests: list[Request] = []
         self.connections = 0
         self.hung_up: list[float] = []
+        self.said = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()

@@ -11,9 +11,17 @@ from vllm_connect import RequestTimeoutError
 
 from tests.faults.clients import Asker, made
 from tests.faults.replies import piece, whole
-from tests.faults.server import STREAM_HEAD, Connection, FaultServer, answer, close, event, send, stall, stream
+from tests.faults.server import STREAM_HEAD, Connection, FaultServer, answer, close, event, say, send, stall, stream
 
+LAST = event(piece("stop")) + event("[DONE]")
 HELD = [send(STREAM_HEAD + event(piece(content="Hi"))), stall]
+FINE = stream(piece(content="Hi"), piece("stop"))
+LONG = "Hel" * 20_000
+ALL_AT_ONCE = [
+    send(STREAM_HEAD + event(piece(content="Hel")) + event(piece(content="Hel" * 19_999)) + LAST),
+    say,
+    stall,
+]
 FULL = r"all 2 connections are in use: raise max_connections"
 
 
@@ -54,6 +62,71 @@ async def test_full_of_streams_in_a_loop(kind: str, mode: str) -> None:
             await stream.aclose()
         await asker.aclose()
         await asyncio.to_thread(server.wait_until_closed)
+
+
+@pytest.mark.parametrize("mode", ["unary", "stream"])
+def test_streams_that_nobody_reads(kind: str, mode: str) -> None:
+    """F103: another call takes their places, the server sees it, and who reads on is told."""
+    with FaultServer(HELD, HELD, FINE) as server:
+        asker = made(kind, server.url, max_connections=2, timeout={"stall": 0.05})
+        streams: list[Any] = [asker.stream("Hi") for _ in range(2)]
+        assert all(next(stream) for stream in streams)
+        time.sleep(0.1)
+        assert asked(asker, mode)
+        server.wait_for_hang_up()
+        for stream in streams:
+            with pytest.raises(RequestTimeoutError, match="nobody read the stream") as caught:
+                next(stream)
+            assert (caught.value.phase, caught.value.partial and caught.value.partial.text) == ("stall", "Hi")
+        assert asked(asker, mode)
+        asker.close()
+        server.wait_until_closed()
+        assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("mode", ["unary", "stream"])
+async def test_streams_that_nobody_reads_in_a_loop(kind: str, mode: str) -> None:
+    """F103: the loop closes them."""
+    with FaultServer(HELD, HELD, FINE) as server:
+        asker = made(kind, server.url, max_connections=2, timeout={"stall": 0.05})
+        streams: list[Any] = [asker.astream("Hi") for _ in range(2)]
+        assert all([await anext(stream) for stream in streams])
+        await asyncio.to_thread(server.wait_until_closed)
+        assert len(server.hung_up) == 2
+        assert await awaited(asker, mode)
+        for stream in streams:
+            with pytest.raises(RequestTimeoutError, match="nobody read the stream") as caught:
+                await anext(stream)
+            assert (caught.value.phase, caught.value.partial and caught.value.partial.text) == ("stall", "Hi")
+        assert await awaited(asker, mode)
+        await asker.aclose()
+        await asyncio.to_thread(server.wait_until_closed)
+        assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_an_answer_that_had_come_is_read_late(kind: str, *, expired: bool) -> None:
+    """F103: what the machine has received is not lost, be it by another call or not."""
+    with FaultServer(ALL_AT_ONCE, FINE) as server:
+        asker = made(kind, server.url, timeout={"stall": 0.05}, coalesce=False)
+        stream: Any = asker.stream("Hi")
+        first = next(stream)
+        assert server.said.wait(10)
+        time.sleep(0.1)
+        assert not expired or asked(asker, "unary")
+        assert asker.joined([first, *stream]).text == LONG
+        asker.close()
+
+
+async def test_an_answer_that_had_come_is_read_late_in_a_loop(kind: str) -> None:
+    """F103."""
+    with FaultServer(ALL_AT_ONCE) as server:
+        asker = made(kind, server.url, timeout={"stall": 0.5}, coalesce=False)
+        stream: Any = asker.astream("Hi")
+        first = await anext(stream)
+        await asyncio.to_thread(server.wait_until_closed)
+        assert asker.joined([first, *[piece async for piece in stream]]).text == LONG
+        await asker.aclose()
 
 
 def now_and_then(chance: random.Random) -> Callable[[Connection], None]:

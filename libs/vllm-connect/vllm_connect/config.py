@@ -95,7 +95,10 @@ class Timeouts(BaseModel):
     first_token: Seconds | None = 600.0
     """From the request to the first data of the answer; without a stream, to the whole answer's headers."""
     stall: Seconds | None = 120.0
-    """From one piece of data to the next; keep-alive comments are none."""
+    """From one piece of data to the next; keep-alive comments are none.
+
+    A stream that somebody holds and does not read ends by it too: its connection is closed, so that the server stops,
+    without a loop as soon as another call needs one."""
     total: Seconds | None = None
     """For the whole call, retries and their delays included."""
 

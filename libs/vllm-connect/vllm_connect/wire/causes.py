@@ -96,7 +96,7 @@ ADVICE = {
     "pool": "all {limit} connections are in use: raise max_connections, close streams, or send less at once",
     "write": "the server does not take the request: is it overloaded?",
     "first_token": "the server is overloaded, the prompt is long, or the model hangs: raise timeout.first_token",
-    "stall": "the server stopped in the middle: look at its log, or raise timeout.stall",
+    "stall": "the server stopped in the middle, or nobody read the stream: look at its log, or raise timeout.stall",
     "body": "the server stopped in the middle: look at its log, or raise timeout.stall",
     "total": "raise timeout.total, or ask for fewer tokens",
 }

@@ -138,6 +138,7 @@ class SessionReply:
         self._pieces: Iterator[bytes] = iter(())
         self._loop = asyncio.get_running_loop()
         self._expired: str | None = None
+        self._unread = b""
         self._timer: asyncio.TimerHandle | None = None
         self._watch()
 
@@ -163,7 +164,8 @@ class SessionReply:
                     raise
                 data = b""
             if self._expired is not None and not data:
-                problem = self._place.timed_out(self._expired)
+                data, self._unread = self._unread, b""
+                problem = None if data else self._place.timed_out(self._expired)
             if problem is not None:
                 raise problem.with_traceback(None)
             if not data:
@@ -203,12 +205,22 @@ class SessionReply:
         deadline, phase = timers.deadline()
         left = math.inf if deadline is None else deadline - now
         if left <= 0:
-            self._expired = phase
-            self._abort()
+            self._expire(phase)
             return
         left = min(left, timers.timeouts.stall or math.inf)
         if not math.isinf(left):
             self._timer = self._loop.call_later(left, self._watch)
+
+    def _expire(self, phase: str) -> None:
+        """Let the server go, and make room for another call; what has come can still be read."""
+        content = self._response.content
+        if content.is_eof() or content.exception() is not None:
+            return
+        self._expired = phase
+        with suppress(RuntimeError):  # somebody waits for data: there is none
+            self._unread = content.read_nowait()
+        self._abort()
+        self._response.close()
 
     def _stop(self) -> None:
         if self._timer is not None:

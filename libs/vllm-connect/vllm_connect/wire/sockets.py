@@ -56,6 +56,8 @@ class _Line(io.RawIOBase):
         self._timeout = sock.gettimeout()
         self.place = place
         self.received = 0
+        self._expired: str | None = None
+        self._late = False
 
     def readable(self) -> bool:
         return True
@@ -64,11 +66,14 @@ class _Line(io.RawIOBase):
         while True:
             deadline, phase = self.place.timers.deadline()
             left = math.inf if deadline is None else deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 and self._late:
                 raise self.place.timed_out(phase)
+            self._late = left <= 0  # what came while nobody read is taken, once
             self._set_timeout(max(min(left, TICK), LEAST))
             with suppress(TimeoutError):
                 size = self._sock.recv_into(buffer)
+                if not size and self._expired:
+                    raise self.place.timed_out(self._expired)
                 self.received += size
                 return size
 
@@ -77,10 +82,21 @@ class _Line(io.RawIOBase):
         timers = self.place.timers
         self.place.phase = "write"
         self.received = 0
+        self._late = False
         self._set_timeout(_seconds(timers.timeouts.write, timers))
         with suppress(BrokenPipeError, ConnectionResetError):
             self._sock.sendall(data)
         self.place.phase = "headers"
+
+    def expire(self, now: float) -> bool:
+        """Let the server go if nobody has read for too long; what has come can still be read."""
+        deadline, phase = self.place.timers.deadline()
+        if deadline is None or now < deadline:
+            return False
+        self._expired = phase
+        with suppress(OSError):  # the server was first
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # TLS's own would end the decryption
+        return True
 
     def hang_up(self) -> None:
         """Close the connection so that the server sees it at once, unless it is another process's too."""
@@ -137,6 +153,10 @@ class _Connection:
     def unanswered(self) -> bool:
         """Tell whether nothing came for the last request."""
         return self._line is not None and not self._line.received
+
+    def expire(self, now: float) -> bool:
+        """Let the server go if nobody has read its answer for too long."""
+        return self._line is not None and self._line.expire(now)
 
     def close(self) -> None:
         """Close the connection."""
@@ -233,13 +253,35 @@ class SocketReply:
 
 
 class _Idle:
-    """The connections of one process that wait for a request, and the slots for all that are open."""
+    """The connections of one process that wait for a request, those that are lent, and the slots for all of them."""
 
     def __init__(self, slots: int) -> None:
         self.pid = os.getpid()
         self.slots = threading.BoundedSemaphore(slots)
         self._lock = threading.Lock()
         self._connections: list[_Connection] = []
+        self._lent: set[_Connection] = set()
+
+    def lend(self, connection: _Connection) -> None:
+        """Give a connection to the reader of an answer."""
+        with self._lock:
+            self._lent.add(connection)
+
+    def take_back(self, connection: _Connection) -> bool:
+        """Take a connection from its reader; False if it expired in the meantime, and its slot is another's."""
+        with self._lock:
+            lent = connection in self._lent
+            self._lent.discard(connection)
+        return lent
+
+    def expire(self) -> None:
+        """Let go of the streams that somebody holds and has not read for too long."""
+        now = time.monotonic()
+        with self._lock:
+            expired = {connection for connection in self._lent if connection.expire(now)}
+            self._lent -= expired
+        for _ in expired:
+            self.slots.release()
 
     def take(self, expiry: float) -> _Connection | None:
         """Take the connection used last, None if there is none that is fresh enough."""
@@ -289,21 +331,24 @@ class SocketPool:
             self._idle = self._fresh()
         idle = self._idle
         place = Place(self._route, timers, streaming=request.streaming)
+        idle.expire()
         _wait_for_slot(idle, place)
         connection = None
         keep = False
         try:
             connection, raw, read = self._ask(idle, request, place)
+            idle.lend(connection)
             reply = SocketReply(read_head(raw.status, raw.headers, place), read, place, lasting=raw.lasting)
             yield reply
             keep = reply.reusable()
         finally:
-            if connection is not None:
-                if keep:
-                    idle.put(connection)
-                else:
-                    connection.close()
-            idle.slots.release()
+            ours = connection is None or idle.take_back(connection)
+            if connection is not None and keep and ours:
+                idle.put(connection)
+            elif connection is not None:
+                connection.close()
+            if ours:
+                idle.slots.release()
 
     def close(self) -> None:
         """Close the connections that wait; those in use are closed when their answer is."""

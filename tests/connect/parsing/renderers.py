@@ -17,6 +17,12 @@ def bare(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value)
 
 
+def kind(value: Any) -> str:
+    """Name the type of a value as JSON does."""
+    kinds = ((str, "string"), (bool, "boolean"), (int | float, "number"), (list, "array"), (dict, "object"))
+    return next((name for type_, name in kinds if isinstance(value, type_)), "null")
+
+
 def objects(before: str, after: str, *, joined: str = "\n", arguments: str = "arguments", name: str = "name") -> Render:
     def render(calls: list[Call]) -> str:
         return joined.join(before + dumps({name: tool, arguments: args}) + after for tool, args in calls)
@@ -42,7 +48,10 @@ def headers(before: str, call: str, after: str) -> Render:
 def tags(before: str, call: str, parameter: str, call_end: str, after: str, *, each: bool = False) -> Render:
     def one(name: str, arguments: dict[str, Any]) -> str:
         parts = (
-            parameter.replace("KEY", k).replace("STRING", str(isinstance(v, str)).lower()).replace("VALUE", bare(v))
+            parameter.replace("KEY", k)
+            .replace("STRING", str(isinstance(v, str)).lower())
+            .replace("TYPE", kind(v))
+            .replace("VALUE", bare(v))
             for k, v in arguments.items()
         )
         return call.replace("NAME", name) + "".join(parts) + call_end
@@ -70,6 +79,13 @@ def braces(before: str, quote: str, after: str) -> Render:
         return dumps(item)
 
     return lambda calls: "".join(f"{before}call:{n}{value(a)}{after}" for n, a in calls)
+
+
+def escaped(before: str, quote: str, after: str) -> Render:
+    def one(name: str, arguments: dict[str, Any]) -> str:
+        return f"{before}call:{name}{{{','.join(f'{k}:{quote}{bare(v)}{quote}' for k, v in arguments.items())}}}{after}"
+
+    return lambda calls: "".join(one(n, a) for n, a in calls)
 
 
 FUNCTION = ("<function=NAME>\n", "<parameter=KEY>\nVALUE\n</parameter>\n", "</function>\n")
@@ -202,12 +218,12 @@ TAG_FORMATS: dict[str, Render] = {
     "kimi_k3": tags(
         "<|open|>tools<|sep|>",
         '<|open|>call tool="NAME" index="1"<|sep|>',
-        '<|open|>argument key="KEY"<|sep|>VALUE<|close|>argument<|sep|>',
+        '<|open|>argument key="KEY" type="TYPE"<|sep|>VALUE<|close|>argument<|sep|>',
         "<|close|>call<|sep|>",
         "<|close|>tools<|sep|>",
     ),
     "gemma4": braces("<|tool_call>", '<|"|>', "<tool_call|>"),
-    "functiongemma": braces("<start_function_call>", "<escape>", "<end_function_call>"),
+    "functiongemma": escaped("<start_function_call>", "<escape>", "<end_function_call>"),
 }
 """Formats whose values are bare text between words of their own."""
 

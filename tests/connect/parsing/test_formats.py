@@ -140,6 +140,8 @@ def test_recovery_takes_only_what_is_complete_declared_and_fitting() -> None:
         ("mistral", "[THINK]r[/THINK]a", "r", "a"),
         ("gemma4", "<|channel>thought\nr<channel|>a", "r", "a"),
         ("seed_oss", "<seed:think>r</seed:think>a", "r", "a"),
+        ("plamo3", "r<|plamo:end_think:plamo|>a", "r", "a"),
+        ("k2_horizon", "<ifm|think_fast>r </ifm|think>.</ifm|think_fast>a", "r </ifm|think>.", "a"),
         ("auto", "a <think>r</think> b", "r", "a  b"),
         ("auto", "a", "", "a"),
         (None, "<think>r</think>a", "", "<think>r</think>a"),

@@ -113,3 +113,75 @@ def test_markup_in_a_value_stays_text(name: str, code: str) -> None:
     code = code.replace("OPENER", opener(name, "other"))
     answer = read(name, render(name, [("f", {"code": code, "b": "x"})]), TOOLS)
     assert [call.parsed() for call in answer.tool_calls] == [{"code": code, "b": "x"}]
+
+
+DAMAGED_NAMES = [
+    (
+        "glm45",
+        "<tool_call>f\n<arg_key>a</arg_ke>\n<arg_value>1</arg_value>\n<arg_key>b</arg_key>\n<arg_value>2</arg_value>\n</tool_call>",
+    ),
+    (
+        "glm45",
+        "<tool_call>f\n<arg_key>a<arg_key>\n<arg_value>1</arg_value>\n</tool_call>\n<tool_call>f<arg_key>b</arg_key><arg_value>2</arg_value></tool_call>",
+    ),
+    (
+        "hy_v3",
+        "<tool_calls><tool_call>f<tool_sep><arg_key>a</argkey><arg_value>1</arg_value><arg_key>b</arg_key><arg_value>2</arg_value></tool_call></tool_calls>",
+    ),
+    (
+        "deepseek_v32",
+        '<｜DSML｜function_calls><｜DSML｜invoke name="f"><｜DSML｜parameter name="a" sting="true">1</｜DSML｜parameter></｜DSML｜invoke>',
+    ),
+    (
+        "deepseek_v32",
+        '<｜DSML｜function_calls><｜DSML｜invoke name="f"><｜DSML｜parameter name="a" string="tre">1</｜DSML｜parameter></｜DSML｜invoke>',
+    ),
+    (
+        "deepseek_v32",
+        '<｜DSML｜function_calls><｜DSML｜invoke name="f"><｜DSML｜parameter name="" string="true">1</｜DSML｜parameter></｜DSML｜invoke>',
+    ),
+    (
+        "qwen3_coder",
+        "<tool_call>\n<function=f>\n<parameter=a\n1\n</parameter>\n<parameter=b>\n2\n</parameter>\n</function>\n</tool_call>",
+    ),
+    ("minicpm5", '<function name="f"><param name=""a">1</param></function>'),
+    (
+        "kimi_k3",
+        '<|open|>tools<|sep|><|open|>call tool="f" index="1"<|sep|><|open|>argument key="a type="string"<|sep|>1<|close|>argument<|sep|>',
+    ),
+    ("gemma4", '<|tool_call>call:f{a<|"|>1<|"|>,b:2}<tool_call|>'),
+    ("gemma4", "<|tool_call>call:f{a:1b:2}<tool_call|>"),
+    ("gemma4", "<|tool_call>call:f{a1,b:2}<tool_call|>"),
+    ("functiongemma", "<start_function_call>call:f{a<escape>1<escape>,b:<escape>2<escape>}<end_function_call>"),
+    (
+        "minimax_m3",
+        ']<]minimax[>[<tool_call>]<]minimax[>[<invoke name="f">]<]minimax[>[<a <b>1]<]minimax[>[</a <b>]<]minimax[>[</invoke>',
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), DAMAGED_NAMES)
+@pytest.mark.parametrize("tools", [TOOLS, None], ids=["known", "unknown"])
+def test_a_damaged_name_of_a_parameter_breaks_the_call(
+    name: str, text: str, tools: list[dict[str, Any]] | None
+) -> None:
+    answer = read(name, text, tools)
+    assert answer.tool_calls == ()
+    assert answer.invalid_tool_calls[0].name == "f"
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "key", ["user name", "filter[name]", "$top", "a.b", "it's", "x-y_z", "東京", "@type", "a/b", "(x)"]
+)
+def test_unusual_names_are_names(name: str, key: str) -> None:
+    assert [call.parsed() for call in read(name, render(name, [("f", {key: "v"})]), None).tool_calls] == [{key: "v"}]
+
+
+def test_a_declared_name_may_hold_anything() -> None:
+    tools = [
+        {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a=b,{c}": {"type": "string"}}}}}
+    ]
+    for name in ("qwen3_coder", "glm45", "minimax_m2"):
+        text = render(name, [("f", {"a=b,{c}": "v"})])
+        assert [call.parsed() for call in read(name, text, tools).tool_calls] == [{"a=b,{c}": "v"}]

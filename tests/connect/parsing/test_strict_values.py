@@ -29,7 +29,7 @@ TOOLS = [
 TYPED_BY_SCHEMA = [
     name
     for name in (*TAG_FORMATS, *ELEMENTS)
-    if not name.startswith("deepseek") and name not in ("gemma4", "functiongemma")
+    if not name.startswith("deepseek") and name not in ("gemma4", "functiongemma", "kimi_k3")
 ]
 """Formats whose tags say nothing about a value's type."""
 
@@ -119,12 +119,12 @@ def test_what_is_no_value_of_its_type_stays_text(name: str, key: str, text: str,
     assert type(call.parsed()[key]) is type(value)
 
 
-@pytest.mark.parametrize("name", ["deepseek_v32", "deepseek_v4", "deepseek_v41"])
+@pytest.mark.parametrize("name", ["deepseek_v32", "deepseek_v4", "deepseek_v41", "kimi_k3"])
 @pytest.mark.parametrize("text", ['{"k": 1, "k": 2}', "NaN", "[Infinity]", "7" * 5000, "[" * 200 + "]" * 200])
 def test_a_tag_that_says_json_is_held_to_it(name: str, text: str) -> None:
     rendered = TAG_FORMATS[name]([("f", {"o": text})])
     assert parse_output(rendered, name).tool_calls[0].parsed() == {"o": text}
-    answer = parse_output(rendered.replace('string="true"', 'string="false"'), name)
+    answer = parse_output(rendered.replace('string="true"', 'string="false"').replace('"string"', '"object"'), name)
     assert answer.tool_calls == ()
     assert text in answer.invalid_tool_calls[0].arguments
 
@@ -142,7 +142,7 @@ def test_a_tag_that_says_json_is_held_to_it(name: str, text: str) -> None:
     ],
 )
 def test_braces(name: str, text: str, reason: str) -> None:
-    rendered = TAG_FORMATS[name]([("f", {"o": 0})]).replace("o:0", f"o:{text}")
+    rendered = TAG_FORMATS[name]([("f", {"o": 0})]).replace("<escape>", "").replace("o:0", f"o:{text}")
     answer = parse_output(rendered, name)
     assert answer.tool_calls == ()
     assert reason in answer.invalid_tool_calls[0].error

@@ -12,7 +12,7 @@ from functools import partial
 
 from vllm_connect.parsing.arguments import MAX_BYTES, MAX_DEPTH
 from vllm_connect.parsing.bare_values import quote, stated
-from vllm_connect.parsing.header_calls import is_name
+from vllm_connect.parsing.header_calls import is_key, is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
@@ -54,7 +54,9 @@ class BraceCalls:
             scanner.arguments("{" + text)
             return False
         try:
-            arguments = _Reader(text, self.quote, partial(tools.typed, name) if self.typed else None).arguments()
+            arguments = _Reader(
+                text, self.quote, partial(tools.takes, name), partial(tools.typed, name) if self.typed else None
+            ).arguments()
         except ValueError:
             scanner.arguments("{" + text)
             return False
@@ -95,12 +97,16 @@ class _Reader:
     Args:
         text: The text after the opening brace.
         quote: The word around a string.
+        takes: Tells whether the tool declares a parameter.
         typed: Writes a text by its parameter's schema; None where the format itself tells strings from the rest.
     """
 
-    def __init__(self, text: str, quote: str, typed: Callable[[str, str], str] | None) -> None:
+    def __init__(
+        self, text: str, quote: str, takes: Callable[[str], bool], typed: Callable[[str, str], str] | None
+    ) -> None:
         self._text = text
         self._quote = quote
+        self._takes = takes
         self._typed = typed
         self._at = 0
         self._depth = 0
@@ -135,7 +141,7 @@ class _Reader:
             end = self._text.find(":", self._at)
             key = self._text[self._at : end].strip().strip("\"'") if end >= 0 else ""
             self._at = end
-        if self._at < 0 or not key or len(key) > MAX_NAME or not self._is(":"):
+        if self._at < 0 or not (self._takes(key) or is_key(key)) or not self._is(":"):
             raise ValueError("a key is missing")
         return key
 
@@ -158,7 +164,11 @@ class _Reader:
         if not bare:
             raise ValueError("a value is missing")
         said = WORDS.get(bare) or stated(bare)
-        return (bare, True) if said == quote(bare) else (said, False)
+        if said != quote(bare):
+            return said, False
+        if ":" in bare:
+            raise ValueError("a value runs on into the next pair")
+        return bare, True
 
     def _list(self) -> str:
         found: list[str] = []

@@ -34,4 +34,6 @@ def dsml_format(name: str, *words: str, space: str = "") -> Format:
 
 def _read_key(head: str) -> tuple[str, bool | None]:
     key, attribute, value = head.partition(" string=")
-    return quoted(key), quoted(value) != "false" if attribute else None
+    if attribute and quoted(value) not in ("true", "false"):
+        return "", None
+    return quoted(key), quoted(value) == "true" if attribute else None

@@ -9,12 +9,17 @@ from vllm_connect.parsing.format import Block
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
-__all__ = ["header_call", "header_calls", "is_name"]
+__all__ = ["header_call", "header_calls", "is_key", "is_name"]
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text can be a tool's name: printable, without white space or quotes."""
-    return 0 < len(text) <= MAX_NAME and text.isprintable() and not any(c in text for c in " \"'<>{}()[]`")
+    """Tell whether a text can be a tool's name: printable, without white space, quotes, brackets or commas."""
+    return 0 < len(text) <= MAX_NAME and text.isprintable() and not any(c in text for c in " \"'<>{}()[]`,")
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a text can be the name of a parameter of which nothing is known: no piece of markup is in it."""
+    return 0 < len(text) <= MAX_NAME and text.isprintable() and not any(c in text for c in '<>"=,{}')
 
 
 def header_call(

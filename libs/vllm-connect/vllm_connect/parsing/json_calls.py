@@ -25,8 +25,8 @@ __all__ = [
 
 NAMES = frozenset({"name"})
 ARGUMENTS = frozenset({"arguments", "parameters"})
-OTHERS = frozenset({"id", "type", "function", "description"})
-"""Keys that a bare call may have beside its name and arguments; with any other it is just JSON."""
+OTHERS = frozenset({"id", "index", "tool_call_id", "type", "function", "description"})
+"""Keys that a call may have beside its name and arguments; a bare object with any other is just JSON."""
 
 
 def call_object(
@@ -46,42 +46,77 @@ def call_object(
     """
     if not (yield from scanner.find("{")):
         return False
-    named = given = False
-    early: list[str] | None = None  # arguments that came before the name
-    close = ""
+    call = _Call(scanner, names, arguments)
     while True:
         yield from scanner.space()
         key = yield from scanner.json_string()
         if key is None or not (yield from _colon(scanner)):
-            return False
-        if key in names and not named:
-            name = yield from scanner.json_string()
-            if not name:
-                return False
-            scanner.begin(name)
-            named = True
-            for piece in early or ():
-                scanner.arguments(piece)
-        elif key in arguments and not given:
-            given = True
-            early = None if named else []
-            end = yield from scanner.json_value(scanner.arguments if early is None else early.append)
-            if end is None:
-                return False
-            close = end
-        elif bare and key not in OTHERS:
+            return call.end(whole=False)
+        if bare and key not in names | arguments | OTHERS:
             yield from _pass_on(scanner, bare)
             return False
-        elif (yield from scanner.json_value(_nothing)) is None:
-            return False
+        if not (yield from call.member(key)):
+            return call.end(whole=False)
         yield from scanner.space()
         mark = yield from scanner.find(",", "}")
         if mark != ",":
-            break
-    if not mark or not named:
+            return call.end(whole=bool(mark))
+
+
+class _Call:
+    """A call's object, a member at a time.
+
+    Args:
+        scanner: The text.
+        names: Keys of the tool's name.
+        arguments: Keys of the arguments.
+    """
+
+    def __init__(self, scanner: Scanner, names: frozenset[str], arguments: frozenset[str]) -> None:
+        self._scanner = scanner
+        self._names = names
+        self._arguments = arguments
+        self._named = self._given = self._twice = False
+        self._close = ""
+        self._early: list[str] = []  # arguments that came before the name
+        self._strays: list[str] = []  # what may be meant for arguments and is not called so
+
+    def member(self, key: str) -> Reading[bool]:
+        """Read the value of a key; whether it was whole, and could be what it is called."""
+        if key in self._names and not self._named:
+            return (yield from self._name())
+        if key in self._arguments and not self._given:
+            self._given = True
+            end = yield from self._scanner.json_value(self._scanner.arguments if self._named else self._early.append)
+            self._close = end or ""
+            return end is not None
+        if key in OTHERS:
+            return (yield from self._scanner.json_value(_nothing)) is not None
+        self._twice = self._twice or key in self._names or key in self._arguments
+        end = yield from self._scanner.json_value(self._strays.append)
+        self._strays.append(end or "")
+        return end is not None
+
+    def _name(self) -> Reading[bool]:
+        name = yield from self._scanner.json_string()
+        if not name:
+            return False
+        self._scanner.begin(name)
+        self._named = True
+        for piece in self._early:
+            self._scanner.arguments(piece)
+        return True
+
+    def end(self, *, whole: bool) -> bool:
+        """End the call; with two names or arguments, or some that are not called so, it is broken."""
+        if not self._named:
+            return False
+        if whole and not self._twice and (self._given or not self._strays):
+            self._scanner.end(self._close)
+            return True
+        if self._strays:
+            self._scanner.arguments("".join([self._close, *self._strays]))
         return False
-    scanner.end(close)
-    return True
 
 
 def _pass_on(scanner: Scanner, depth: int) -> Reading[None]:

@@ -5,7 +5,7 @@ The values are bare text, typed by the tool's schema; white space between the ta
 
 from dataclasses import dataclass
 
-from vllm_connect.parsing.header_calls import is_name
+from vllm_connect.parsing.header_calls import is_key, is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tag_calls import Arguments, runs_on
 from vllm_connect.parsing.tools import Tools
@@ -78,11 +78,14 @@ class PairCalls:
     def _pair(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
         key, mark = yield from scanner.up_to(self.key_end, limit=MAX_NAME)
         key = key.strip()
+        if not mark or not (tools.takes(name, key) or is_key(key)):
+            arguments.broken(key, "")
+            return False
         yield from scanner.space()
-        if mark and self.kind and (yield from scanner.find(self.kind)):
+        if self.kind and (yield from scanner.find(self.kind)):
             yield from scanner.up_to(self.kind_end, limit=MAX_NAME)
             yield from scanner.space()
-        if not mark or not (yield from scanner.find(self.value)):
+        if not (yield from scanner.find(self.value)):
             arguments.broken(key, "")
             return False
         value, mark = yield from scanner.up_to(self.value_end)

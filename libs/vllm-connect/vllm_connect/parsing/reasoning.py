@@ -40,21 +40,24 @@ class Reasoning:
 
 THINK = Reasoning("<think>", "</think>", started=True)
 MAYBE = Reasoning("<think>", "</think>")
+MINIMAX = Reasoning("<mm:think>", "</mm:think>")
+MISTRAL = Reasoning("[THINK]", "[/THINK]")
+LONGCAT = Reasoning("<longcat_think>", "</longcat_think>")
+GEMMA = Reasoning("<|channel>thought\n", "<channel|>")
+COHERE = Reasoning("<|START_THINKING|>", "<|END_THINKING|>", answer=("<|START_RESPONSE|>", "<|END_RESPONSE|>"))
 
-TABLE: dict[str, Reasoning] = {
+TABLE: dict[str, Reasoning | tuple[Reasoning, ...]] = {
     "deepseek_r1": THINK,
     "deepseek_v3": MAYBE,
     "deepseek_v4": THINK,
     "deepseek_v41": THINK,
     "poolside_v1": MAYBE,
-    "cohere_command3": Reasoning(
-        "<|START_THINKING|>", "<|END_THINKING|>", answer=("<|START_RESPONSE|>", "<|END_RESPONSE|>")
-    ),
+    "cohere_command3": COHERE,
     "cohere_command4": Reasoning("<|START_THINKING|>", "<|END_THINKING|>", answer=("<|START_TEXT|>", "<|END_TEXT|>")),
     "ernie45": Reasoning(
         "<think>", "</think>", started=True, answer=("<response>\n", "\n</response>", "<response>", "</response>")
     ),
-    "gemma4": Reasoning("<|channel>thought\n", "<channel|>"),
+    "gemma4": GEMMA,
     "glm45": THINK,
     "glm47": THINK,
     "ling3": THINK,
@@ -72,16 +75,18 @@ TABLE: dict[str, Reasoning] = {
     "hy_v4": THINK,
     "kimi_k2": THINK,
     "kimi_k3": Reasoning("<|open|>think<|sep|>", "<|close|>think<|sep|>", started=True),
-    "k2_horizon": MAYBE,
+    "k2_horizon": tuple(
+        Reasoning(f"<ifm|{effort}>", f"</ifm|{effort}>") for effort in ("think", "think_fast", "think_faster")
+    ),
     "mimo": THINK,
     "minicpmv": THINK,
     "minimax_m2": THINK,
     "minimax_m2_append_think": THINK,
-    "minimax_m3": Reasoning("<mm:think>", "</mm:think>"),
-    "mistral": Reasoning("[THINK]", "[/THINK]"),
+    "minimax_m3": MINIMAX,
+    "mistral": MISTRAL,
     "nemotron_v3": THINK,
     "olmo3": MAYBE,
-    "plamo3": THINK,
+    "plamo3": Reasoning("<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>", started=True),
     "beam": MAYBE,
     "muse": MAYBE,
     "musespark1x": MAYBE,
@@ -92,17 +97,17 @@ TABLE: dict[str, Reasoning] = {
     "step3p5": THINK,
     "step5": THINK,
     "inkling": Reasoning("<|content_thinking|>", "<|end_message|>"),
-    "longcat": Reasoning("<longcat_think>", "</longcat_think>"),
+    "longcat": LONGCAT,
 }
 
 AUTO = (
     MAYBE,
-    TABLE["minimax_m3"],
-    TABLE["mistral"],
+    MINIMAX,
+    MISTRAL,
     Reasoning("<seed:think>", "</seed:think>"),
-    TABLE["longcat"],
-    TABLE["gemma4"],
-    TABLE["cohere_command3"],
+    LONGCAT,
+    GEMMA,
+    COHERE,
 )
 """What is looked for where nothing is known of the model: only words that mean nothing else."""
 
@@ -136,4 +141,5 @@ def find_reasoning(name: str | Reasoning | None) -> tuple[Reasoning, ...]:
         raise ConfigurationError(
             f"there is no reasoning parser {name!r}{hint} The names are those of reasoning_names()"
         )
-    return (TABLE[name],)
+    found = TABLE[name]
+    return found if isinstance(found, tuple) else (found,)

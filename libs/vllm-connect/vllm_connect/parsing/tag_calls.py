@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vllm_connect.parsing.bare_values import quote, stated
-from vllm_connect.parsing.header_calls import is_name
+from vllm_connect.parsing.header_calls import is_key, is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
@@ -101,6 +101,7 @@ class TagCalls:
         wrapped: Whether a line end on each side of a value is not part of it.
         read_key: Reads a parameter's name out of its tag, and whether the tag says that the value is text (True), JSON
             (False) or nothing (None).
+        raw: Words around a value that may hold anything, its own end too; None where there are none.
         doubled: Whether a declared `f` may be called `f.f`.
     """
 
@@ -115,6 +116,7 @@ class TagCalls:
     read_name: Callable[[str], str] = quoted
     wrapped: bool = False
     read_key: Callable[[str], tuple[str, bool | None]] = bare_name
+    raw: tuple[str, str] | None = None
     doubled: bool = False
 
     def __call__(self, scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
@@ -167,11 +169,14 @@ class TagCalls:
     def _parameter(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
         head, end = yield from scanner.up_to(self.head_end, limit=MAX_NAME)
         key, is_text = self.read_key(head)
-        if not end:
-            arguments.broken(key, "")
+        if not end or not (tools.takes(name, key) or is_key(key)):
+            arguments.broken(key or head, "")
             return False
-        value, end = yield from scanner.up_to(self.parameter_end)
-        if not end or runs_on(value, self.parameter, self.head_end, lambda text: self.read_key(text)[0], tools):
+        closer, raw = self.parameter_end, False
+        if self.raw and (yield from scanner.find(self.raw[0])):
+            closer, raw = self.raw[1] + closer, True
+        value, end = yield from scanner.up_to(closer)
+        if not end or (not raw and self._runs_on(value, tools)):
             arguments.broken(key, value + end)
             return False
         if self.wrapped:
@@ -181,3 +186,6 @@ class TagCalls:
         else:
             arguments.add(key, quote(value) if is_text else stated(value))
         return True
+
+    def _runs_on(self, value: str, tools: Tools) -> bool:
+        return runs_on(value, self.parameter, self.head_end, lambda head: self.read_key(head)[0], tools)

@@ -10,7 +10,13 @@ from typing import Any
 from vllm_connect.parsing.arguments import ArgumentsError, read_arguments
 from vllm_connect.parsing.bare_values import json_or_text, quote, typed
 
-__all__ = ["Tools", "schema_types"]
+__all__ = ["Tools", "keyword", "schema_types"]
+
+
+MAX_DEPTH = 16
+"""Deeper than any schema of a parameter refers to others."""
+
+UNIONS = ("anyOf", "oneOf", "allOf")
 
 
 class Tools:
@@ -31,6 +37,10 @@ class Tools:
     def declares(self, name: str) -> bool:
         """Tell whether a name may be called."""
         return not self.known or name in self._parameters
+
+    def takes(self, name: str, key: str) -> bool:
+        """Tell whether a tool declares a parameter."""
+        return key in (self._parameters.get(name, {}).get("properties") or ())
 
     def may_take(self, key: str) -> bool:
         """Tell whether some tool may have a parameter of a name."""
@@ -106,7 +116,7 @@ def schema_types(schema: Any, root: Mapping[str, Any] | None = None, depth: int 
     Returns:
         The types it names, empty where it names none.
     """
-    if not isinstance(schema, Mapping) or depth > 16:  # noqa: PLR2004 - deeper than any schema of a parameter
+    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
         return frozenset()
     found: set[str] = set()
     declared = schema.get("type")
@@ -117,10 +127,31 @@ def schema_types(schema: Any, root: Mapping[str, Any] | None = None, depth: int 
     reference = schema.get("$ref")
     if isinstance(reference, str) and root is not None:
         found |= schema_types(_resolved(reference, root), root, depth + 1)
-    for union in ("anyOf", "oneOf", "allOf"):
+    for union in UNIONS:
         for branch in schema.get(union) or ():
             found |= schema_types(branch, root, depth + 1)
     return frozenset(ALIASES.get(name, name) for name in found)
+
+
+def keyword(schema: Any, word: str, root: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
+    """Find what a schema, or the first of its alternatives that has it, says by a keyword.
+
+    Args:
+        schema: The schema of one value.
+        word: The keyword, `items`.
+        root: The schema that its references point into.
+        depth: How many schemas it stands in.
+    """
+    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
+        return None
+    if word in schema:
+        return schema[word]
+    reference = schema.get("$ref")
+    inner = [_resolved(reference, root)] if isinstance(reference, str) and root is not None else []
+    for union in UNIONS:
+        inner += schema.get(union) or ()
+    found = (keyword(branch, word, root, depth + 1) for branch in inner)
+    return next((value for value in found if value is not None), None)
 
 
 ALIASES = {

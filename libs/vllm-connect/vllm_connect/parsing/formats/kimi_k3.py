@@ -1,7 +1,8 @@
 r"""Kimi K3, in XTML.
 
 `<|open|>tools<|sep|><|open|>call tool="f" index="1"<|sep|><|open|>argument key="x" type="number"<|sep|>1`, then
-`<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>`. What is no string is JSON.
+`<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>`. What is no string is JSON. In attributes, and
+nowhere else, `"` is written `&quot;` and `&` is `&amp;`.
 """
 
 from vllm_connect.parsing.format import Format
@@ -10,7 +11,7 @@ from vllm_connect.parsing.tag_calls import TagCalls
 
 def _attribute(head: str, name: str) -> str | None:
     _, found, rest = head.partition(f'{name}="')
-    return rest.partition('"')[0] if found else None
+    return rest.partition('"')[0].replace("&quot;", '"').replace("&amp;", "&") if found else None
 
 
 def _read_name(head: str) -> str:

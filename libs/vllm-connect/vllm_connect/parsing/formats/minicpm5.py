@@ -1,4 +1,7 @@
-"""MiniCPM 5: `<function name="f"><param name="k">v</param></function>`, repeated."""
+"""MiniCPM 5: `<function name="f"><param name="k">v</param></function>`, repeated.
+
+A value with markup in it stands in `<![CDATA[` and `]]>`.
+"""
 
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.tag_calls import TagCalls
@@ -6,5 +9,5 @@ from vllm_connect.parsing.tag_calls import TagCalls
 FORMAT = Format(
     names=("minicpm5",),
     openers=("<function name=",),
-    block=TagCalls("<function name=", "</function>", "<param name=", "</param>"),
+    block=TagCalls("<function name=", "</function>", "<param name=", "</param>", raw=("<![CDATA[", "]]>")),
 )

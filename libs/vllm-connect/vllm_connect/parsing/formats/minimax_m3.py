@@ -1,18 +1,19 @@
 r"""MiniMax M3: nested elements, each tag after a word of its own, here `N` for `]<]minimax[>[`.
 
 `N<tool_call>N<invoke name="f">N<k>vN</k>N<list>N<item>1N</item>N</list>N</invoke>N</tool_call>`. An element with elements
-in it is an object, or an array where its schema says so; the arguments go out when the call ends.
+in it is an object, or an array where its schema says so, and holds no text beside them; the arguments go out when the call ends.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from vllm_connect.parsing.arguments import MAX_DEPTH
 from vllm_connect.parsing.bare_values import quote
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import is_name
+from vllm_connect.parsing.header_calls import is_key, is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tag_calls import quoted
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tools import Tools, keyword, schema_types
 
 MARK = "]<]minimax[>["
 
@@ -42,7 +43,7 @@ def _call(scanner: Scanner, tools: Tools) -> Reading[bool]:
     if elements is None:
         scanner.arguments("{" + text)
         return False
-    scanner.arguments(_object(elements, tools.schema(name), tools)[:-1])
+    scanner.arguments(_Typed(tools.schema(name)).object(elements)[:-1])
     scanner.end("}")
     return True
 
@@ -61,33 +62,46 @@ def _elements(text: str) -> list[Element] | None:
             return None
         if head.startswith("</"):
             name, children, texts = stack.pop()
-            if not stack or name != head[2:]:
+            inner = "".join(texts)
+            if not stack or name != head[2:] or (children and inner.strip()):
                 return None
-            stack[-1][1].append((name, children or "".join(texts)))
-        else:
+            stack[-1][1].append((name, children or inner))
+        elif is_key(head[1:]):
             stack.append((head[1:], [], []))
+        else:
+            return None
         stack[-1][2].append(after)
-    return stack[0][1] if len(stack) == 1 else None
+    return stack[0][1] if len(stack) == 1 and not "".join(stack[0][2]).strip() else None
 
 
-def _object(elements: list[Element], schema: Any, tools: Tools) -> str:
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    found: dict[str, list[str]] = {}
-    for name, element in elements:
-        found.setdefault(name, []).append(_value(element, (properties or {}).get(name), tools))
-    members = (f"{quote(name)}: {_list(said) if len(said) > 1 else said[0]}" for name, said in found.items())
-    return "{" + ", ".join(members) + "}"
+class _Typed:
+    """Writes elements as JSON, by the schema of a tool's parameters."""
 
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._root = schema
 
-def _value(element: Any, schema: Any, tools: Tools) -> str:
-    is_array = isinstance(schema, dict) and ("items" in schema or schema.get("type") == "array")
-    if isinstance(element, str):
-        if is_array and not element.strip():
-            return "[]"
-        return tools.typed_by(schema, element) if schema is not None else quote(element)
-    if is_array:
-        return _list([_value(item, schema.get("items"), tools) for _, item in element])
-    return _object(element, schema, tools)
+    def object(self, elements: list[Element], schema: Any = None) -> str:
+        """Write elements as the members of an object; one that is there again makes a list."""
+        properties = keyword(self._root if schema is None else schema, "properties", self._root)
+        found: dict[str, list[str]] = {}
+        for name, element in elements:
+            found.setdefault(name, []).append(self._value(element, (properties or {}).get(name)))
+        members = (f"{quote(name)}: {_list(said) if len(said) > 1 else said[0]}" for name, said in found.items())
+        return "{" + ", ".join(members) + "}"
+
+    def _value(self, element: Any, schema: Any) -> str:
+        types = schema_types(schema, self._root)
+        items = keyword(schema, "items", self._root)
+        is_list = "array" in types or items is not None
+        if not isinstance(element, str):
+            return (
+                _list([self._value(item, items) for _, item in element])
+                if is_list
+                else self.object(element, schema or {})
+            )
+        if not element.strip() and "string" not in types and (is_list or "object" in types):
+            return "[]" if is_list else "{}"
+        return quote(element) if schema is None else Tools.typed_by(schema, element, self._root)
 
 
 def _list(values: list[str]) -> str:

@@ -169,7 +169,7 @@ def _system_folded(messages: list[Message]) -> list[Message]:
         system = _joined(system, message)
     rest = messages[count:]
     if rest and rest[0].get("role") == "user":
-        return [{**rest[0], "content": _joined(system, rest[0])["content"]}, *rest[1:]]
+        return [{**rest[0], "content": _content(system.get("content"), rest[0].get("content"))}, *rest[1:]]
     return [{**system, "role": "user"}, *rest]
 
 
@@ -209,16 +209,24 @@ def _media_moved(messages: list[Message]) -> list[Message]:
 
 
 def _joined(first: Message, second: Message) -> Message:
-    """Make one message of two, an empty line between their texts."""
-    joined = {**first, **{name: value for name, value in second.items() if name not in first}}
-    one, other = first.get("content"), second.get("content")
-    if isinstance(one, list) or isinstance(other, list):
-        joined["content"] = [*_parts(one), *_parts(other)]
-    else:
-        joined["content"] = "\n\n".join(text for text in (one, other) if text) if one or other else (one or other)
+    """Make one message of two; who speaks second is named in the text."""
+    joined = {**first, **{name: value for name, value in second.items() if name not in first and name != "name"}}
+    other = second.get("content")
+    if second.get("name") and second["name"] != first.get("name"):
+        other = _prefixed(f"[{second['name']}] ", other)
+    joined["content"] = _content(first.get("content"), other)
+    if first.get("reasoning") and second.get("reasoning"):
+        joined["reasoning"] = f"{first['reasoning']}\n\n{second['reasoning']}"
     if first.get("tool_calls") and second.get("tool_calls"):
         joined["tool_calls"] = [*first["tool_calls"], *second["tool_calls"]]
     return joined
+
+
+def _content(one: Any, other: Any) -> Any:
+    """Join two contents, an empty line between their texts."""
+    if isinstance(one, list) or isinstance(other, list):
+        return [*_parts(one), *_parts(other)]
+    return "\n\n".join(text for text in (one, other) if text) if one or other else (one or other)
 
 
 def _parts(content: Any) -> list[Any]:

@@ -225,6 +225,16 @@ def test_calls_in_parallel_become_turns_of_one_call() -> None:
     assert first["tool_calls"] == two
 
 
+def test_who_speaks_second_is_named_and_no_reasoning_is_lost() -> None:
+    joined = MessagePolicy(alternate=True)
+    users = [says("user", "x", name="ann"), says("user", "y", name="bob"), says("user", "z", name="bob")]
+    assert apply_policy(users, joined) == [says("user", "x\n\n[bob] y\n\n[bob] z", name="ann")]
+    same = [says("user", "x", name="ann"), says("user", [PARTS[0]], name="ann")]
+    assert apply_policy(same, joined) == [says("user", [{"type": "text", "text": "x"}, PARTS[0]], name="ann")]
+    thoughts = [says("assistant", "x", reasoning="a"), says("assistant", "y", reasoning="b")]
+    assert apply_policy(thoughts, joined) == [says("assistant", "x\n\ny", reasoning="a\n\nb")]
+
+
 def test_ids_become_nine_letters_and_digits_and_stay_so() -> None:
     fit, long = "aB3dE6gH9", "call_" + "0" * 32
     calls = [{**CALL, "id": fit}, {**CALL, "id": long}]

@@ -13,7 +13,7 @@ from tests.bench.figures import draw
 from tests.bench.measure import Results, measure
 from tests.bench.processes import ROOT, present
 from tests.bench.subjects import SUBJECTS
-from tests.bench.tables import goals_table, table
+from tests.bench.tables import goals_table, shares_table, table
 
 __all__ = ["main"]
 
@@ -43,6 +43,10 @@ def report(found: Results, rounds: int) -> list[str]:
         "Ratios:",
         "",
         *goals_table(found),
+        "",
+        "Where our own time goes, by the package whose code runs, sampled:",
+        "",
+        *shares_table(found),
         "",
         f"Resident memory after the imports, in MiB: {resident}.",
         "",

@@ -21,6 +21,9 @@ __all__ = ["Results", "cost", "exponent", "measure", "quartiles"]
 Results = dict[str, Any]
 FEW = 3
 
+SHARED = ("text-astream", "bursts-astream", "paced-64", "calls-64", "call")
+"""Cases whose time is shared between packages."""
+
 
 def small(case: Case) -> Case:
     """Make a case small, for a smoke run."""
@@ -49,7 +52,7 @@ def measure(
     if quick:
         everything = [small(case) for case in everything]
     names = [name for name in who if present(name)]
-    found: Results = {"cases": {}, "resident": {}, "grown": {}, "imports": {}, "server": {}}
+    found: Results = {"cases": {}, "resident": {}, "grown": {}, "imports": {}, "shares": {}}
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(Server())
         workers = {name: stack.enter_context(Worker(name)) for name in names}
@@ -63,6 +66,11 @@ def measure(
             if got:
                 served = {"server": server.cpu() - before, "units": case.units()}
                 found["cases"].setdefault(case.name, {}).setdefault(name, []).append({**got, **served})
+        for case in everything:
+            for name in OURS if case.name in SHARED else ():
+                if name in workers:
+                    shares = workers[name].shares(server.base, case, 0.05 if quick else 3)
+                    found["shares"].setdefault(case.name, {})[name] = shares
         calls = 1000 if quick else 20000
         growing = [] if only else [name for name in OURS if name in workers]
         for name in tqdm(growing, desc="memory", unit="subject"):

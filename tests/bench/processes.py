@@ -100,6 +100,10 @@ class Worker(_Child):
         """Measure a case once; see `Measuring.measure`."""
         return self._tell({"base": base, "case": case._asdict()})  # type: ignore[no-any-return]  # what the worker gives
 
+    def shares(self, base: str, case: Case, seconds: float) -> dict[str, float]:
+        """Share the time of a case between packages; see `Measuring.shares`."""
+        return self._tell({"base": base, "case": case._asdict(), "shares": seconds})  # type: ignore[no-any-return]  # the same
+
     def grow(self, base: str, calls: int) -> list[int]:
         """Read the resident memory while calls go on."""
         return self._tell({"base": base, "grow": calls})  # type: ignore[no-any-return]  # what the worker gives

@@ -7,7 +7,20 @@ from tests.bench.goals import verdicts
 from tests.bench.measure import Results, cost, quartiles
 from tests.bench.subjects import SUBJECTS
 
-__all__ = ["goals_table", "table"]
+__all__ = ["goals_table", "shares_table", "table"]
+
+LAYERS = (
+    "vllm_connect",
+    "langchain_vllm",
+    "llama_index_vllm",
+    "langchain_core",
+    "llama_index",
+    "pydantic",
+    "aiohttp",
+    "asyncio",
+    "standard library",
+)
+"""Packages with a column of their own."""
 
 
 def _shown(values: tuple[float, float, float]) -> str:
@@ -33,6 +46,17 @@ def table(found: Results, unit: str) -> Iterator[str]:
         if any(rows):
             cells = [_shown(quartiles(cost(rounds))) if rounds else "" for rounds in rows]
             yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def shares_table(found: Results) -> Iterator[str]:
+    """Write the lines of the table of packages."""
+    yield "| case | " + " | ".join(LAYERS) + " | others |"
+    yield "|---" * (len(LAYERS) + 2) + "|"
+    for case, subjects in found["shares"].items():
+        for name, shares in subjects.items():
+            parts = [shares.get(layer, 0.0) for layer in LAYERS]
+            cells = " | ".join(f"{part:.0%}" for part in [*parts, 1 - sum(parts)])
+            yield f"| {case}: {name} | {cells} |"
 
 
 def goals_table(found: Results) -> Iterator[str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.bench.cases import Case
+from tests.bench.layers import Sampler
 from tests.bench.workloads import Workload
 
 __all__ = ["Measuring"]
@@ -56,6 +57,16 @@ class Measuring:
         counted = run(case.times)
         spent = {"cpu": time.process_time() - started, "wall": time.perf_counter() - began}
         return {**spent, **counted}
+
+    def shares(self, base: str, case: Case, seconds: float) -> dict[str, float]:
+        """Share the time of a case, repeated for some seconds of CPU time, between the packages it runs in."""
+        run = self._run_of(case, base + case.workload.path())
+        run(1)
+        until = time.process_time() + seconds
+        with Sampler() as sampler:
+            while time.process_time() < until:
+                run(case.times)
+        return sampler.shares()
 
     def grow(self, base: str, calls: int) -> list[int]:
         """Read the resident memory, in bytes, again and again while calls go on, 50 at a time."""
@@ -166,6 +177,9 @@ def main() -> None:
             continue
         given = command["case"]
         case = Case(**{**given, "workload": Workload(*given["workload"])})
+        if "shares" in command:
+            print(json.dumps(measuring.shares(command["base"], case, command["shares"])), flush=True)
+            continue
         print(json.dumps(measuring.measure(command["base"], case)), flush=True)
 
 

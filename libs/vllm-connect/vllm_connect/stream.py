@@ -88,12 +88,19 @@ class ChatStream:
             self._body.append(data)
             return []
         read: list[Delta] = []
+        reader = self._reader
         try:
             for event in self._decoder.feed_bytes(data):
                 if event == b"[DONE]":
                     self.done = True
                     break
-                self._read(event, read)
+                reader.read(event, read)
+                if reader.given_up is not None:
+                    raise _given_up(reader.given_up)
+                if type(event) is NamedEvent and event.name == "error":
+                    raise in_stream_failure({"message": event.decode("utf-8", "replace")})
+        except ServerError as error:
+            self._fail(in_stream_failure(error.body))
         except VllmError as error:
             self._fail(error)
         return self._give(self._filtered(read))
@@ -103,7 +110,11 @@ class ChatStream:
         read: list[Delta] = []
         if self._decoder is None and not self.done:
             try:
-                self._read(b"".join(self._body), read)
+                self._reader.read(b"".join(self._body), read)
+                if self._reader.given_up is not None:
+                    raise _given_up(self._reader.given_up)
+            except ServerError as error:
+                self._fail(in_stream_failure(error.body))
             except VllmError as error:
                 error.retryable = error.retryable or error.code == "invalid_json"
                 self._fail(error)
@@ -136,19 +147,6 @@ class ChatStream:
         self.failure = error
         self.done = True
 
-    def _read(self, event: bytes, deltas: list[Delta]) -> None:
-        try:
-            self._reader.read(event, deltas)
-        except ServerError as error:
-            raise in_stream_failure(error.body) from None
-        if type(event) is NamedEvent and event.name == "error":
-            raise in_stream_failure({"message": event.decode("utf-8", "replace")})
-        if self._reader.given_up is not None:
-            raise StreamInterruptedError(
-                f"the server gave the answer up (finish reason {self._reader.given_up}): look at its log",
-                code="aborted",
-            )
-
     def _filtered(self, read: list[Delta]) -> list[Delta]:
         """Let what was read through the filters, joined already: what they cost, they cost for each delta."""
         if self._coalesced and len(read) > 1:
@@ -178,6 +176,12 @@ class ChatStream:
             deltas = coalesce(deltas)
         self.deltas.extend(deltas)
         return deltas
+
+
+def _given_up(reason: str) -> StreamInterruptedError:
+    return StreamInterruptedError(
+        f"the server gave the answer up (finish reason {reason}): look at its log", code="aborted"
+    )
 
 
 def coalesce(deltas: list[Delta]) -> list[Delta]:

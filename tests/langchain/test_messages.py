@@ -69,6 +69,14 @@ def wire(message: BaseMessage) -> dict[str, Any]:
             {"role": "assistant", "content": "", "reasoning": "why"},
         ),
         (AIMessage([{"type": "tool_call", **ADD}]), {"role": "assistant", "content": "", "tool_calls": [WIRE_ADD]}),
+        (
+            AIMessage([{"type": "tool_use", "id": "call_1", "name": "add", "input": ADD["args"]}]),
+            {"role": "assistant", "content": "", "tool_calls": [WIRE_ADD]},
+        ),
+        (
+            AIMessage([{"type": "function_call", "call_id": "call_1", "name": "add", "arguments": '{"a": 1, "b": "ä"}'}]),
+            {"role": "assistant", "content": "", "tool_calls": [WIRE_ADD]},
+        ),
     ],
 )  # fmt: skip
 def test_a_message_has_its_form(message: AnyMessage, expected: dict[str, Any]) -> None:
@@ -178,6 +186,8 @@ def test_an_invalid_call_that_was_answered_goes_out_in_a_form_that_can_be_read()
 
 def test_an_invalid_call_that_was_not_answered_stays_here() -> None:
     assert wire(AIMessage("x", invalid_tool_calls=[BROKEN])) == {"role": "assistant", "content": "x"}
+    shown = {"type": "tool_use", "id": "call_9", "name": "add", "input": {}}
+    assert wire(AIMessage([shown, "x"], invalid_tool_calls=[BROKEN])) == {"role": "assistant", "content": "x"}
 
 
 CONVERSATION = [

@@ -290,7 +290,7 @@ BLOCKS = [
         "file",
         "image in it",
         {"type": "file", "base64": B64, "mime_type": "image/png"},
-        None,
+        lambda _: DocumentBlock(data=DATA, document_mimetype="image/png"),
         inline("image_url", "image/png"),
     ),
     Block(

@@ -127,13 +127,8 @@ def _calls(message: AIMessage, answered: set[str]) -> list[dict[str, Any]]:
     template can render; one that was not is left out, since its text may break the template for good.
     """
     calls = [_call(call["id"], call["name"], call["args"]) for call in message.tool_calls]
-    known = {call["id"] for call in calls}
-    if isinstance(message.content, list):
-        calls += [
-            _call(block.get("id"), block["name"], block.get("args") or {})
-            for block in message.content
-            if isinstance(block, Mapping) and block.get("type") == "tool_call" and block.get("id") not in known
-        ]
+    known = {call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)}
+    calls += _calls_in_blocks(message.content, known)
     calls += [
         _call(call["id"], call["name"] or "unknown", {"invalid_arguments": call["args"] or ""})
         for call in message.invalid_tool_calls
@@ -142,8 +137,21 @@ def _calls(message: AIMessage, answered: set[str]) -> list[dict[str, Any]]:
     return calls
 
 
-def _call(id_: str | None, name: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = json.dumps(args, ensure_ascii=False, default=str)
+CALL_BLOCKS = {"tool_call": ("id", "args"), "tool_use": ("id", "input"), "function_call": ("call_id", "arguments")}
+"""Blocks that are calls, and where their ids and arguments stand: LangChain's, Anthropic's, OpenAI's."""
+
+
+def _calls_in_blocks(content: Any, known: set[str | None]) -> list[dict[str, Any]]:
+    calls = []
+    for block in content if isinstance(content, list) else ():
+        names = CALL_BLOCKS.get(str(block.get("type"))) if isinstance(block, Mapping) else None
+        if names and block.get(names[0]) not in known:
+            calls.append(_call(block.get(names[0]), str(block.get("name") or ""), block.get(names[1]) or {}))
+    return calls
+
+
+def _call(id_: str | None, name: str, args: Mapping[str, Any] | str) -> dict[str, Any]:
+    arguments = args if isinstance(args, str) else json.dumps(args, ensure_ascii=False, default=str)
     return {"id": id_ or "", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 

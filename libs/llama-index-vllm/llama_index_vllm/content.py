@@ -32,6 +32,9 @@ __all__ = ["to_content"]
 TEXTUAL = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
 """Media types of documents that can go into a prompt as they are."""
 
+MEDIA = ("image", "audio", "video")
+"""Kinds of media that vLLM takes by URL."""
+
 UNKNOWN_MEDIA = "application/octet-stream"
 
 Part = dict[str, Any]
@@ -108,10 +111,14 @@ def _audio(block: AudioBlock) -> list[Part]:
 
 @_parts.register
 def _document(block: DocumentBlock) -> list[Part]:
-    """Read a document that is text; vLLM has no parts for files."""
+    """Read a document that is text, or media that vLLM has a part for; it has none for files."""
     media_type = block.document_mimetype
     if block.url and not (block.data or block.path or block.url.startswith("data:")):
         raise ConfigurationError("it has a URL, and nothing is downloaded here: read it and give its data")
+    modality = (media_type or "").partition("/")[0]
+    if modality in MEDIA:
+        kind = f"{modality}_url"
+        return [{"type": kind, kind: {"url": f"data:{media_type};base64,{_base64(block.resolve_document)}"}}]
     if media_type and not media_type.startswith(TEXTUAL):
         raise ConfigurationError(
             f"vLLM takes no documents of type {media_type}: extract the text into a TextBlock, or render ImageBlocks"

@@ -169,3 +169,37 @@ def test_every_forced_call_fits_or_is_an_error(request: pytest.FixtureRequest, s
             assert len(whole) < len(error.partial.tool_calls) or not whole
     assert counts["kept"]
     assert not counts["broken"] or server == "parser"  # such a server holds arguments only where `strict` says so
+
+
+def test_every_schema_of_a_forced_call_is_kept_or_its_breach_an_error(plain_client: VllmClient) -> None:
+    """Forced here by a structural tag, which takes one schema that the server refuses for none at all."""
+    counts = SPLIT["schemas of forced calls, no parser"] = Counter[str]()
+
+    @settings(max_examples=TRIES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(SCHEMAS)
+    def holds(schema: dict[str, Any]) -> None:
+        number = sum(counts.values())
+        inner = {name: value for name, value in schema.items() if name != "$defs"}
+        parameters = {"type": "object", "properties": {"value": inner}, "required": ["value"], "$defs": schema["$defs"]}
+        answer, error = outcome(
+            plain_client,
+            stream=bool(number % 2),
+            messages=[{"role": "user", "content": "Give me a value."}],
+            tools=[{"type": "function", "function": {"name": "put", "parameters": parameters}}],
+            tool_choice=["required", "put"][number // 2 % 2],
+            parallel_tool_calls=False,
+            max_tokens=100,
+            seed=number,
+        )
+        if answer is not None:
+            counts["kept"] += 1
+            (call,) = answer.tool_calls
+            assert Draft202012Validator(with_null_as_type(parameters)).is_valid(call.parsed())
+        else:
+            assert isinstance(error, ConstraintError), (schema, error)
+            counts["cut" if error.code == "truncated" else "broken"] += 1
+            assert error.code == "truncated" or lint_schema(parameters), (schema, error)
+        assert plain_client.calls.knowledge.takes_structural_tags, schema
+
+    holds()
+    assert counts["kept"] > counts["broken"]

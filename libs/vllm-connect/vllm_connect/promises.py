@@ -91,9 +91,11 @@ def _verify_calls(request: ChatRequest, answer: Completion, choice: str | dict[s
 
 
 def _verify_arguments(call: ToolCall, function: Mapping[str, Any], answer: Completion, why: str) -> None:
-    problem = _misfit(call.parsed(), function.get("parameters") or {})
+    schema = function.get("parameters") or {}
+    problem = _misfit(call.parsed(), schema)
     if problem:
-        _broken(f"the schema of the tool {call.name!r} ({why}): {problem}", "set strict on the tool", answer)
+        wanted = f"the schema of the tool {call.name!r} ({why})"
+        _broken(f"{wanted}: {problem}{_unheld(schema)}", "set strict on the tool", answer)
 
 
 def _verify_structured(wanted: Mapping[str, Any], answer: Completion) -> None:
@@ -125,9 +127,13 @@ def _verify_json(answer: Completion, schema: Mapping[str, Any]) -> None:
         _not_kept("the schema", what, answer)
     problem = _misfit(value, schema)
     if problem:
-        ignored = ", ".join(finding.path for finding in lint_schema(schema))
-        held = f"; no grammar holds {ignored}: ask for it in the prompt, and ask again" if ignored else ""
-        _not_kept("the schema", f"{problem}{held}", answer)
+        _not_kept("the schema", f"{problem}{_unheld(schema)}", answer)
+
+
+def _unheld(schema: Mapping[str, Any]) -> str:
+    """Name what of a schema no grammar holds, and what to do about it."""
+    ignored = ", ".join(finding.path for finding in lint_schema(schema))
+    return f"; no grammar holds {ignored}: ask for it in the prompt, and ask again" if ignored else ""
 
 
 def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:

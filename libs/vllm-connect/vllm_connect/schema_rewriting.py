@@ -9,7 +9,17 @@ Source: the xgrammar and guidance backends of vLLM 0.32.0, each rule tried on su
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vllm_connect.schema_rules import BOUNDS, FORMATS, LISTED, NESTED, NOTES, REFUSED, SINGLE, beyond_64_bits
+from vllm_connect.schema_rules import (
+    BOUNDS,
+    FORMATS,
+    LISTED,
+    NESTED,
+    NOTES,
+    REFUSED,
+    SINGLE,
+    beyond_64_bits,
+    is_of_type,
+)
 
 __all__ = ["rewrite_schema", "sendable_schema", "with_null_as_type"]
 
@@ -43,7 +53,8 @@ def rewrite_schema(schema: Any) -> Any:
 
     Returns:
         A schema that the same values fit: `const` as an `enum` of one, an `allOf` as what it joins, what stands beside
-        an `anyOf` or a `$ref` within it, a name that is only required as a property, OpenAPI's `nullable` as a type.
+        an `anyOf` or a `$ref` within it, a name that is only required as a property, OpenAPI's `nullable` as a type, an
+        `enum` without what the type beside it forbids.
     """
     plain = with_null_as_type(schema)
     return _rewritten(plain, plain)
@@ -82,7 +93,15 @@ def _rewritten(schema: Any, root: Any) -> Any:
     out = _within(schema, lambda inner: _rewritten(inner, root))
     if "const" in out and "enum" not in out:
         out["enum"] = [out.pop("const")]
-    return _declared(_spread(_followed(_joined(out), root)))
+    return _narrowed(_declared(_spread(_followed(_joined(out, root), root))))
+
+
+def _narrowed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take out of an `enum` what the type beside it forbids, which a grammar would let pass."""
+    if "enum" not in schema or "type" not in schema:
+        return schema
+    kept = [value for value in schema["enum"] if is_of_type(value, schema["type"])]
+    return {**schema, "enum": kept} if kept else schema
 
 
 def _within(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
@@ -98,29 +117,37 @@ def _within(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str
     return out
 
 
-def _joined(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put what an `allOf` joins in its place."""
+def _joined(schema: dict[str, Any], root: Any) -> dict[str, Any]:
+    """Put what an `allOf` joins in its place, and what its branches name where there is more than one."""
     branches = schema.get("allOf")
     if not isinstance(branches, list) or not branches:
         return schema
     joined: dict[str, Any] | None = {name: value for name, value in schema.items() if name != "allOf"}
+    alone = len(branches) == 1 and not schema.keys() - NOTES - {"allOf"}
     for branch in branches:
-        joined = None if joined is None else _both(joined, branch)
+        named = None if alone else _named(branch, root)
+        joined = None if joined is None else _both(joined, branch if named is None else named)
     return schema if joined is None else joined
+
+
+def _named(schema: Any, root: Any) -> dict[str, Any] | None:
+    """Give the schema that a `$ref` alone names; None where it is none, names nothing here, or refers to others."""
+    reference = schema.get("$ref") if isinstance(schema, Mapping) and not schema.keys() - NOTES - {"$ref"} else None
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return None
+    found: Any = root
+    for part in reference.removeprefix("#/").split("/"):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return _rewritten(found, root) if isinstance(found, Mapping) and not _refers(found) else None
 
 
 def _followed(schema: dict[str, Any], root: Any) -> dict[str, Any]:
     """Put the schema that a `$ref` names in its place, where keywords beside it would be ignored."""
-    reference = schema.get("$ref")
     rest = {name: value for name, value in schema.items() if name != "$ref"}
-    if not isinstance(reference, str) or not reference.startswith("#/") or not rest.keys() - NOTES:
+    if "$ref" not in schema or not rest.keys() - NOTES:
         return schema
-    found: Any = root
-    for part in reference.removeprefix("#/").split("/"):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    if not isinstance(found, Mapping) or _refers(found):
-        return schema
-    return _both(rest, _rewritten(found, root)) or schema
+    named = _named({"$ref": schema["$ref"]}, root)
+    return schema if named is None else _both(rest, named) or schema
 
 
 def _refers(schema: Any) -> bool:

@@ -19,6 +19,7 @@ __all__ = [
     "SINGLE",
     "Finding",
     "beyond_64_bits",
+    "is_of_type",
     "lint_schema",
 ]
 
@@ -185,11 +186,15 @@ def _allows_all(schema: Mapping[str, Any]) -> bool:
     """Tell whether the keywords beside an `enum` say nothing but the type of all its values."""
     if schema.keys() - NOTES - {"enum", "type"}:
         return False
-    types = schema.get("type")
-    wanted = {types} if isinstance(types, str) else set(types or ())
-    return all(
-        any(kind in wanted and type(value) in kinds for kind, kinds in JSON_TYPES.items()) for value in schema["enum"]
-    )
+    return all(is_of_type(value, schema.get("type")) for value in schema["enum"])
+
+
+def is_of_type(value: Any, types: Any) -> bool:
+    """Tell whether a value is of a schema's `type`, which is a name or a list of names."""
+    wanted = (types,) if isinstance(types, str) else tuple(types or ())
+    if type(value) is float and value.is_integer() and "integer" in wanted:
+        return True
+    return any(type(value) in JSON_TYPES.get(name, ()) for name in wanted)
 
 
 JSON_TYPES = {

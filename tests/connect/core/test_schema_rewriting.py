@@ -39,7 +39,13 @@ def test_the_same_values_fit(schema: dict[str, Any], value: Any) -> None:
         ({**A, "anyOf": [B]}, {"anyOf": [AB]}),
         ({"$ref": "#/$defs/Count", "minimum": 2, "$defs": COUNT}, {"$defs": COUNT, "minimum": 2, **COUNT["Count"]}),
         ({"type": "object", "required": ["a"]}, {"type": "object", "required": ["a"], "properties": {"a": {}}}),
+        (
+            {"allOf": [{"$ref": "#/$defs/Count"}, {"minimum": 2}], "$defs": COUNT},
+            {"minimum": 2, **COUNT["Count"], "$defs": COUNT},
+        ),
         ({"const": 1}, {"enum": [1]}),
+        ({"type": ["string", "null"], "enum": ["a", 1, None, True]}, {"type": ["string", "null"], "enum": ["a", None]}),
+        ({"type": "integer", "enum": [1, 2.0, 2.5, True]}, {"type": "integer", "enum": [1, 2.0]}),
     ],
 )
 def test_what_no_grammar_joins_is_joined(schema: dict[str, Any], said: dict[str, Any]) -> None:
@@ -56,6 +62,10 @@ def test_what_no_grammar_joins_is_joined(schema: dict[str, Any], said: dict[str,
         {"$ref": "#/$defs/Tree", "minProperties": 1, "$defs": {"Tree": {"items": {"$ref": "#/$defs/Tree"}}}},
         {"type": "object", "required": ["a"], "additionalProperties": False},
         {"$ref": "https://example.org/schema", "type": "object"},
+        {
+            "allOf": [{"$ref": "#/$defs/Tree"}, {"type": "array"}],
+            "$defs": {"Tree": {"items": {"$ref": "#/$defs/Tree"}}},
+        },
     ],
 )
 def test_what_cannot_be_joined_is_left_and_named(schema: dict[str, Any]) -> None:

@@ -8,10 +8,12 @@ import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
 
+from tests.faults.canaries import SECRETS
 from tests.faults.clients import CLIENTS
 from tests.faults.elsewhere import ELSEWHERE
 from tests.faults.judge import LOOPS, try_cell
@@ -31,13 +33,15 @@ Found = dict[str, dict[str, list[str]]]
 """What was wrong, by fault and way; empty lists where nothing was."""
 
 
-def tried(name: str, wanted: list[str]) -> Found:
-    """Try faults on one client."""
+def tried(name: str, wanted: list[str], looks: Counter[str]) -> Found:
+    """Try faults on one client, and count the places in which secrets were looked for."""
     faults = [fault for fault in FAULTS if not wanted or fault.id in wanted]
     cells = [(fault, loop, mode) for fault in faults for loop in LOOPS for mode in fault.modes(name)]
     found: Found = {}
     for fault, loop, mode in tqdm(cells, desc=name, unit="cell", disable=not sys.stderr.isatty()):
-        wrong = try_cell(fault, name, loop, mode, PEERS.get(name)).wrong
+        verdict = try_cell(fault, name, loop, mode, PEERS.get(name))
+        wrong = verdict.wrong
+        looks["places"] += verdict.places
         found.setdefault(fault.id, {})[f"{loop} {mode}"] = wrong
         if wrong:
             print(f"{fault.id} {name} {loop} {mode}: {'; '.join(wrong)}", flush=True)
@@ -96,16 +100,18 @@ def main() -> int:
     options.add_argument("--write", type=Path, help="a page in which to put the table of all results kept")
     chosen = options.parse_args()
     results: dict[str, Found] = {}
+    looks: Counter[str] = Counter()
     for name in chosen.client or [*CLIENTS]:
         home = ENVIRONMENTS.get(name)
         if home is not None and not sys.executable.startswith(str(Path(home).absolute())):
             subprocess.run([f"{home}/bin/python", "-m", "tests.faults", "--client", name, *chosen.faults], check=False)
             continue
-        results[name] = tried(name, chosen.faults)
+        results[name] = tried(name, chosen.faults, looks)
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(results[name]))
     ways = [wrong for found in results.values() for of_fault in found.values() for wrong in of_fault.values()]
     print(f"{sum(not wrong for wrong in ways)} of {len(ways)} cells right")
+    print(f"{looks['places'] * len(SECRETS):,} looks for {len(SECRETS)} secrets in {looks['places']:,} places")
     if chosen.write:
         kept = {name: json.loads(file.read_text()) for name in TITLES if (file := RESULTS / f"{name}.json").exists()}
         replace_section(chosen.write, "faults", table(kept))

@@ -34,6 +34,7 @@ class Came:
         early: It was raised when the client was made, before it was asked anything.
         partial: The text that the error keeps.
         kept: The arguments of calls that the error keeps and that must not be run.
+        raw: The client's own answer.
     """
 
     text: str = ""
@@ -46,6 +47,7 @@ class Came:
     early: bool = False
     partial: str | None = None
     kept: list[str] = field(default_factory=list)
+    raw: Any = None
 
 
 def failed(error: BaseException) -> Came:
@@ -125,6 +127,7 @@ class Core:
             invalid=[call.arguments for call in answer.invalid_tool_calls],
             finish=answer.finish_reason,
             tokens=answer.usage.total_tokens if answer.usage else None,
+            raw=answer,
         )
 
 
@@ -180,6 +183,7 @@ class LangChain:
             invalid=[call["args"] or "" for call in message.invalid_tool_calls],
             finish=message.response_metadata.get("finish_reason"),
             tokens=message.usage_metadata["total_tokens"] if message.usage_metadata else None,
+            raw=message,
         )
 
 
@@ -230,6 +234,7 @@ class LlamaIndex:
             text=response.message.content or "" if text is None else text,
             finish=response.additional_kwargs.get("finish_reason"),
             tokens=response.additional_kwargs.get("total_tokens"),
+            raw=response,
         )
         try:
             selected = self.held.get_tool_calls_from_response(response, error_on_no_tool_call=False)

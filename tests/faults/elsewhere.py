@@ -33,6 +33,7 @@ PROCESSES = "tests/faults/test_processes.py"
 LEAVING = "tests/faults/test_leaving.py"
 CANCELLING = "tests/faults/test_cancelling.py"
 POOL = "tests/faults/test_pool.py"
+CANARIES = "tests/faults/test_canaries.py"
 ENDS = "tests/faults/test_ends.py"
 HOSTILE = "tests/faults/test_hostile.py"
 LIMITS = "tests/faults/test_limits.py"
@@ -67,13 +68,16 @@ ELSEWHERE: tuple[Tried, ...] = (
     Tried("F113a", "the consumer raises", f"{LEAVING}::test_leaving_in_a_loop"),
     Tried("F113b", "a callback of the framework raises", "tests/faults/test_callbacks.py::test_a_handler_raises"),
     Tried("F114", "a hundred thousand streams", "tests/faults/test_load.py::test_a_small_soak"),
-    Tried("F115", "the key in what is shown or kept", f"{CONFIG}::test_secrets_do_not_leave"),
-    Tried("F116", "secrets in headers and addresses", f"{CONFIG}::test_credentials_leave_the_url"),
+    Tried("F115", "the key in what is shown or kept", f"{CANARIES}::test_no_secret_shows"),
+    Tried("F116", "secrets in headers and addresses", f"{CANARIES}::test_no_secret_shows"),
     Tried("F117", "a key with a line end", f"{CONFIG}::test_key_that_cannot_be_sent"),
     Tried("F118", "a key that is no ASCII", f"{CONFIG}::test_key_that_cannot_be_sent"),
-    Tried("F120", "the key in an error's chain or pickle", "tests/faults/test_secrets.py::test_logs_and_errors"),
-    Tried("F121", "the key in traces", "tests/langchain/test_settings.py::test_secrets_are_nowhere_to_be_seen"),
-    Tried("F122", "the key in recordings", "tests/recording/test_cassettes.py::test_no_secret_is_recorded"),
+    Tried("F120", "the key in an error's chain or pickle", f"{CANARIES}::test_no_secret_shows"),
+    Tried("F121", "the key in traces", f"{CANARIES}::test_no_secret_shows"),
+    Tried("F122a", "the key in a recording", f"{CANARIES}::test_a_recording_has_no_secret"),
+    Tried(
+        "F122b", "a secret in a recording that is kept", "tests/recording/test_cassettes.py::test_no_secret_is_recorded"
+    ),
     Tried("F123", "media from a disk, a private host", f"{HOSTILE}::test_media_from_elsewhere_are_refused"),
     Tried("F124", "control tokens in a user's text", f"{HOSTILE}::test_control_tokens_pass_unchanged"),
     Tried("F127", "a key over http", f"{ROUTES}::test_key_over_plain_http_warns_once"),

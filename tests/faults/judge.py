@@ -5,13 +5,10 @@
 
 import asyncio
 import gc
-import logging
 import os
 import re
 import threading
 import time
-import traceback
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,8 +18,10 @@ from unittest import mock
 from langchain_vllm import errors as langchain_errors
 from vllm_connect import VllmError
 
+from tests.faults.canaries import CREDENTIALS, Watch, leaks, of_error, of_model
+from tests.faults.canaries import settings as settings_with_secrets
 from tests.faults.clients import CLIENTS, Asker, Came, failed
-from tests.faults.fault import CANARY, PROMPT, Fault
+from tests.faults.fault import PROMPT, Fault
 from tests.faults.server import FaultServer
 
 __all__ = ["LOOPS", "Verdict", "try_cell"]
@@ -55,11 +54,13 @@ class Verdict:
         wrong: What was wrong, in words; empty where nothing was.
         came: What the client gave.
         requests: How many requests the server got.
+        places: In how many places every secret was looked for.
     """
 
     wrong: list[str]
     came: Came
     requests: int
+    places: int
 
 
 def try_cell(fault: Fault, client: str, loop: str, mode: str, peer: Callable[..., Asker] | None = None) -> Verdict:
@@ -75,13 +76,13 @@ def try_cell(fault: Fault, client: str, loop: str, mode: str, peer: Callable[...
     scripts = fault.scripts(mode)
     assert scripts is not None, fault.why_not
     gc.freeze()  # so that the collection after the call looks at what the call made
-    log = _Log()
     server = FaultServer(*scripts, greeting=fault.greeting, deaf=fault.deaf, tls=fault.tls)
-    with server, warnings.catch_warnings(record=True) as warned, log, _environment(fault, server):
-        warnings.simplefilter("always", ResourceWarning)
+    with server, Watch() as watch, _environment(fault, server):
         begun = time.monotonic()
-        call = _Call(fault, peer or CLIENTS[client], server, loop, mode)
-        came = call.came() if peer is None else _within(fault.seconds + 2 * SLACK, call.came)
+        call = _Call(fault, server, peer or CLIENTS[client], is_ours=peer is None)
+        came = (
+            call.came(loop, mode) if peer is None else _within(fault.seconds + 2 * SLACK, lambda: call.came(loop, mode))
+        )
         took = time.monotonic() - begun
         requests = list(server.requests)
         gc.collect()
@@ -98,9 +99,9 @@ def try_cell(fault: Fault, client: str, loop: str, mode: str, peer: Callable[...
     for name, value in fault.wants.sent.items():
         sent = {request.target if name == "target" else request.headers.get(name) for request in requests}
         wrong += [f"sent {name} {each}" for each in sent if each != value]
-    wrong += [f"warned: {w.message}" for w in warned if issubclass(w.category, ResourceWarning)]
-    wrong += _leaks(came, log.text())
-    return Verdict(wrong, came, len(requests))
+    wrong += [f"warned: {w.message}" for w in watch.warned if issubclass(w.category, ResourceWarning)]
+    shown = {**call.shown, **watch.shown(), **(of_error(came.error) if came.error else {})}
+    return Verdict([*wrong, *leaks(shown)], came, len(requests), len(shown))
 
 
 def _environment(fault: Fault, server: FaultServer) -> Any:
@@ -117,30 +118,36 @@ class _Call:
 
     Attributes:
         left: What the client left behind when it had given its answer, before and after it was closed.
+        shown: What its model and its answer show.
     """
 
-    def __init__(self, fault: Fault, make: Callable[..., Asker], server: FaultServer, loop: str, mode: str) -> None:
+    def __init__(self, fault: Fault, server: FaultServer, make: Callable[..., Asker], *, is_ours: bool) -> None:
         self._fault = fault
         self._make = make
         self._server = server
-        self._loop = loop
-        self._mode = mode
+        self._is_ours = is_ours
         self.left: list[str] = []
+        self.shown: dict[str, str] = {}
 
-    def came(self) -> Came:
+    def came(self, loop: str, mode: str) -> Came:
         """Make the client, ask it, and close it."""
-        given = {"api_key": CANARY, "max_retries": 0, "retry_delay": 0.01, **self._fault.settings}
+        given = {**settings_with_secrets(), "max_retries": 0, "retry_delay": 0.01, **self._fault.settings}
         url = self._server.url if self._fault.url is None else _put(self._fault.url, self._server)
+        if self._is_ours and self._fault.url is None:
+            url = url.replace("//", f"//{CREDENTIALS}@")
         settings = {name: _put(value, self._server) for name, value in given.items()}
         try:
             asker = self._make(url, tools=TOOLS, fields=self._fault.fields, **settings)
         except Exception as error:  # noqa: BLE001 - settings are refused when the client is made
             return Came(error=error, early=True)
-        return self._blocking(asker) if self._loop == "sync" else asyncio.run(self._waiting(asker))
+        came = self._blocking(asker, mode) if loop == "sync" else asyncio.run(self._waiting(asker, mode))
+        if self._is_ours:
+            self.shown = {**of_model(asker.held), "answer": repr(came.raw)}
+        return came
 
-    def _blocking(self, asker: Asker) -> Came:
+    def _blocking(self, asker: Asker, mode: str) -> Came:
         try:
-            came = asker.joined(list(asker.stream(PROMPT))) if self._mode == "stream" else asker.ask(PROMPT)
+            came = asker.joined(list(asker.stream(PROMPT))) if mode == "stream" else asker.ask(PROMPT)
         except Exception as error:  # noqa: BLE001 - whatever comes is judged
             came = failed(error)
         until = time.monotonic() + PATIENCE
@@ -150,9 +157,9 @@ class _Call:
         asker.close()
         return came
 
-    async def _waiting(self, asker: Asker) -> Came:
+    async def _waiting(self, asker: Asker, mode: str) -> Came:
         try:
-            if self._mode == "stream":
+            if mode == "stream":
                 came = asker.joined([piece async for piece in asker.astream(PROMPT)])
             else:
                 came = await asker.aask(PROMPT)
@@ -177,7 +184,7 @@ class _Call:
 def _judge_answer(fault: Fault, client: str, came: Came) -> list[str]:
     wants, wrong = fault.wants, []
     if came.error is not None:
-        return [f"raised {shown(came.error)}"]
+        return [f"raised {in_a_line(came.error)}"]
     for name in ("text", "calls", "invalid"):
         wanted, found = getattr(wants, name), getattr(came, name)
         if client == "llamaindex" and wants.invalid and name == "calls":
@@ -194,11 +201,11 @@ def _judge_error(fault: Fault, client: str, came: Came) -> list[str]:
     if came.error is None:
         return [f"took {came.text[:40]!r} {came.calls} for an answer"]
     if not isinstance(came.error, wants.error or Exception):
-        return [f"raised {shown(came.error)}"]
+        return [f"raised {in_a_line(came.error)}"]
     if came.early is not wants.early:
         wrong.append(f"raised {'before' if came.early else 'after'} it was asked")
     if not re.search(wants.says, str(came.error)):
-        wrong.append(f"says {shown(came.error)}")
+        wrong.append(f"says {in_a_line(came.error)}")
     if (came.partial or None, came.calls, came.kept) != (wants.partial, [*wants.calls], [*wants.kept]):
         wrong.append(f"keeps {came.partial!r} {came.calls} {came.kept}"[:90])
     if not isinstance(came.error, langchain_errors.VllmError if client == "langchain" else VllmError):
@@ -219,7 +226,7 @@ def _judge_loosely(fault: Fault, _: str, came: Came) -> list[str]:
     wants, wrong = fault.wants, []
     if wants.error is None:
         if came.error is not None:
-            return [f"raised {shown(came.error)}"]
+            return [f"raised {in_a_line(came.error)}"]
         if came.text != wants.text:
             wrong.append(f"the text is {came.text[:60]!r}")
         if came.calls != [*wants.calls]:
@@ -239,7 +246,7 @@ def _within(seconds: float, ask: Callable[[], Came]) -> Came:
     return came[0] if came else Came(error=TimeoutError("it did not end"))
 
 
-def shown(error: BaseException) -> str:
+def in_a_line(error: BaseException) -> str:
     """Show an error in a line."""
     return f"{type(error).__name__}: {error}"[:160]
 
@@ -251,46 +258,3 @@ def _left_open(server: FaultServer) -> list[str]:
     wrong = [f"{server.open_connections} connections left open"] if server.open_connections else []
     extra = [t.name for t in threading.enumerate() if t.name.startswith(("asyncio_", "ThreadPoolExecutor"))]
     return wrong + ([f"threads left: {extra}"] if extra else [])
-
-
-def _leaks(came: Came, log: str) -> list[str]:
-    shown = {"the log": log}
-    error: BaseException | None = came.error
-    while error is not None:
-        shown[type(error).__name__] = "".join(
-            [repr(error), str(error), str(error.__dict__), *traceback.format_exception(error)]
-        )
-        error = error.__cause__ or error.__context__
-    return [
-        f"{where} shows the {what}"
-        for where, text in shown.items()
-        for what, canary in (("key", CANARY), ("prompt", PROMPT))
-        if canary in text
-    ]
-
-
-class _Log(logging.Handler):
-    """Keeps what is logged at DEBUG by any library, for as long as its context lasts."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self._lines: list[str] = []
-        self._level = logging.NOTSET
-
-    def __enter__(self) -> None:
-        root = logging.getLogger()
-        self._level = root.level
-        root.addHandler(self)
-        root.setLevel(logging.DEBUG)
-
-    def __exit__(self, *_: object) -> None:
-        root = logging.getLogger()
-        root.removeHandler(self)
-        root.setLevel(self._level)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith("tests"):
-            self._lines.append(f"{record.getMessage()} {record.exc_info}")
-
-    def text(self) -> str:
-        return "\n".join(self._lines)

@@ -91,7 +91,10 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
                     when it makes another from it.
             """
             with model_errors():
-                super().__init__(**{name: value for name, value in given.items() if name[0] != "_"})
+                try:
+                    super().__init__(**{name: value for name, value in given.items() if name[0] != "_"})
+                finally:
+                    given.clear()  # tracebacks, and what reports them, show the variables of a frame
             if client is not None or async_client is not None:
                 self._clients = Clients(client, async_client)
 

@@ -82,7 +82,10 @@ class ModelSettings(VllmConfig, RequestFields, StructuredPrediction):
     if not TYPE_CHECKING:  # for a type checker the fields are the signature
 
         def __init__(self, **given: Any) -> None:
-            super().__init__(**from_elsewhere(given, stacklevel=3))
+            try:
+                super().__init__(**from_elsewhere(given, stacklevel=3))
+            finally:
+                given.clear()  # tracebacks, and what reports them, show the variables of a frame
 
     @field_validator("tool_parser")
     @classmethod

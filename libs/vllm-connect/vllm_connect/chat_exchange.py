@@ -152,12 +152,12 @@ class ChatExchange(Exchange):
             if self._failure is not None:
                 raise self._failure
             if self._status != OK:
-                raise self._refusal(b"".join(self._pieces))
+                raise self._refusal()
             self._done_with_errand()
             return
         if self._stream is None:
             if self._status == OK:
-                raise self._refusal(b"".join(self._pieces))
+                raise self._refusal()
             super().verify()
             return
         if self._stream.failure is not None:

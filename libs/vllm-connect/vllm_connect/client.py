@@ -162,6 +162,7 @@ class VllmClient:
                         yield deltas
                 exchange.verify()
             except VllmError as error:
+                data = piece = b""  # tracebacks, and what reports them, show the variables of a frame
                 time.sleep(exchange.failed(error, timers.left(time.monotonic())))
                 timers.attempt(time.monotonic())
 
@@ -270,5 +271,6 @@ class AsyncVllmClient:
                         yield deltas
                 exchange.verify()
             except VllmError as error:
+                data = piece = b""  # tracebacks, and what reports them, show the variables of a frame
                 await asyncio.sleep(exchange.failed(error, timers.left(time.monotonic())))
                 timers.attempt(time.monotonic())

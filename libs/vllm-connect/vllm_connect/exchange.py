@@ -108,10 +108,9 @@ class Exchange:
         """
         if self._failure is not None:
             raise self._failure
-        body = b"".join(self._pieces)
         if self._status != OK:
-            raise self._refusal(body)
-        self.body = body
+            raise self._refusal()
+        self.body = b"".join(self._pieces)
         self._succeed()
 
     def failed(self, error: VllmError, left: float) -> float:
@@ -132,7 +131,9 @@ class Exchange:
             self._give_up(error)
         return delay
 
-    def _refusal(self, body: bytes) -> VllmError:
+    def _refusal(self) -> VllmError:
+        """Read the error from the body, which then is in no variable: tracebacks, and what reports them, show those."""
+        body, self._pieces = b"".join(self._pieces), []
         asked = read_retry_after(self._headers.get("retry-after"), self._terms.clock())
         return failure(self._status, self._headers, body, scrub=self._terms.scrub, retry_after=asked)
 

@@ -44,7 +44,7 @@ def certified(host: str) -> ssl.SSLContext:
 
 NEVER_LEFT = Wants(ConnectionFailedError, {"code": "tls"}, requests=0, tries=1)
 PROXIED = {"max_retries": 2, "proxy": f"http://user:{CANARY}@127.0.0.1:{{port}}"}
-OPEN = {"api_key": "", "max_retries": 0}
+OPEN = {"api_key": "", "proxy": None}
 
 FAULTS = (
     Fault(
@@ -61,7 +61,7 @@ FAULTS = (
         Wants(ConnectionFailedError, {"code": "dns"}, says=r"no-such-host\.invalid", requests=0, tries=2),
         **both(FINE),
         url="https://no-such-host.invalid",
-        settings={"max_retries": 2},
+        settings={"max_retries": 2, "proxy": None},
         seconds=10,
     ),
     Fault(

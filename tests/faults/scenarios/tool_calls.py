@@ -212,19 +212,12 @@ FAULTS = (
     args("F93b", "a tool without a name", GOOD, name=""),
     Fault(
         "F94a",
-        "more than 128 calls in a stream",
+        "more than 128 calls",
         Wants(ProtocolError, {"code": "too_many_calls"}, calls=[("g", {})] * 127, kept=["{}"]),
         stream=[stream(*(piece(tool_calls=[each]) for each in MANY), piece("tool_calls"))],
-        why_not="a case of its own",
-    ),
-    Fault(
-        "F94b",
-        "more than 128 calls in one piece",
-        Wants(ProtocolError, {"code": "too_many_calls"}),
         unary=[answer(whole(None, "tool_calls", tool_calls=MANY))],
-        why_not="a case of its own",
     ),
-    args("F94c", "arguments of 9 MB", json.dumps({"path": "x" * 9_000_000}), slices=65_536),
+    args("F94b", "arguments of 9 MB", json.dumps({"path": "x" * 9_000_000}), slices=65_536),
     Fault(
         "F95",
         "a call's tags that the answer only quotes",

@@ -1,0 +1,162 @@
+"""Where a secret might show: secrets that can be told apart, and every place in which they are looked for.
+
+`leaks(shown)` lists what shows where; `of_model`, `of_error` and `Watch` collect what is shown. A prompt may stand in an
+answer, a trace and a model's own prompts, but in no log and in no error.
+"""
+
+import copy
+import logging
+import pickle
+import traceback
+import warnings
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from langchain_core.load import dumps
+from langchain_core.tracers.context import collect_runs
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index_instrumentation import get_dispatcher
+
+from tests.faults.fault import CANARY, PROMPT
+
+__all__ = ["CREDENTIALS", "PLACES", "SECRETS", "Watch", "leaks", "of_error", "of_model", "settings"]
+
+SECRETS = {
+    "key": CANARY,
+    "header": "header-canary-83ab",
+    "password of the proxy": "proxy-canary-2c9e",
+    "password of the address": "url-canary-77e0",
+}
+CREDENTIALS = f"user:{SECRETS['password of the address']}"
+
+PLACES = (
+    "repr", "str", "dump", "JSON", "serialised", "state", "pickle", "copy", "parameters",
+    "answer", "message", "chain", "variables", "pickled error", "log", "records", "warnings", "traces", "events",
+)  # fmt: skip
+"""A recording is one more, which a test of its own makes."""
+
+FOR_THE_PROMPT = frozenset({"message", "chain", "pickled error", "log", "records", "warnings"})
+
+Shown = dict[str, str]
+
+
+def settings() -> dict[str, Any]:
+    """Give settings with a secret in each; the proxy is none for a server on this machine."""
+    return {
+        "api_key": SECRETS["key"],
+        "headers": {"x-tenant": SECRETS["header"]},
+        "proxy": f"http://user:{SECRETS['password of the proxy']}@127.0.0.1:1",
+    }
+
+
+def leaks(shown: Mapping[str, str]) -> list[str]:
+    """List the secrets that show, and the prompt where it must not."""
+    found = [(where, what) for where, text in shown.items() for what, secret in SECRETS.items() if secret in text]
+    found += [(where, "prompt") for where in FOR_THE_PROMPT & shown.keys() if PROMPT in shown[where]]
+    return [f"{where} shows the {what}" for where, what in sorted(found)]
+
+
+def of_model(model: Any) -> Shown:
+    """Show a model, or the core's client, in every way that it may be shown or kept."""
+    kept = getattr(model, "config", model)
+    shown = {
+        "repr": f"{model!r} {kept!r}",
+        "str": f"{model} {kept}",
+        "dump": f"{kept.model_dump()} {dict(kept)}",
+        "JSON": kept.model_dump_json(),
+        "state": repr(kept.__getstate__()),
+        "pickle": _bytes(pickle.dumps(kept)),
+        "copy": f"{copy.deepcopy(kept)!r} {_bytes(pickle.dumps(copy.copy(kept)))}",
+    }
+    if hasattr(model, "_get_ls_params"):
+        shown["serialised"] = f"{dumps(model)} {model.lc_attributes} {model.asdict()}"
+        shown["parameters"] = f"{model._get_ls_params()} {model._get_invocation_params()} {model._get_llm_string()}"
+    if hasattr(model, "to_dict"):
+        shown["serialised"] = f"{model.to_dict()} {model.to_json()}"
+        shown["parameters"] = repr(model.metadata)
+    return shown
+
+
+def of_error(error: BaseException) -> Shown:
+    """Show an error with all that it drags along: its causes, the variables of its frames, and its pickle."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    return {
+        "message": f"{error} {error!r} {error.args}",
+        "chain": " ".join(f"{each!r} {each.__dict__} {traceback.format_exception(each)}" for each in chain),
+        "variables": " ".join(_variables(each) for each in chain),
+        "pickled error": _bytes(pickle.dumps(error)),
+    }
+
+
+def _bytes(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _variables(error: BaseException) -> str:
+    """Show the variables of all frames but those of the tests, as reporters of errors do."""
+    texts = []
+    frame = error.__traceback__
+    while frame is not None:
+        if "/tests/" not in frame.tb_frame.f_code.co_filename:
+            texts += [f"{name}={value!r}" for name, value in frame.tb_frame.f_locals.items()]
+        frame = frame.tb_next
+    return " ".join(texts)
+
+
+class _Events(BaseEventHandler):
+    """Keeps what LlamaIndex tells those who watch."""
+
+    events: list[Any] = []  # noqa: RUF012 - pydantic copies it
+
+    def handle(self, event: Any, **_: Any) -> None:
+        self.events.append(event)
+
+
+class Watch(logging.Handler):
+    """Collects logs at DEBUG of every library, warnings, traces of LangChain and events of LlamaIndex, while it lasts."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.warned: list[warnings.WarningMessage] = []
+        self._records: list[logging.LogRecord] = []
+        self._events = _Events()
+        self._runs: list[Any] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Watch":
+        root, dispatcher = logging.getLogger(), get_dispatcher()
+        level = root.level
+        root.addHandler(self)
+        root.setLevel(logging.DEBUG)
+        dispatcher.add_event_handler(self._events)
+        self._stack.callback(dispatcher.event_handlers.remove, self._events)
+        self._stack.callback(root.setLevel, level)
+        self._stack.callback(root.removeHandler, self)
+        self._runs = self._stack.enter_context(collect_runs()).traced_runs
+        self.warned = self._stack.enter_context(warnings.catch_warnings(record=True))
+        warnings.simplefilter("always", ResourceWarning)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith("tests"):
+            self._records.append(record)
+
+    def shown(self) -> Shown:
+        """Show all of it."""
+        return {
+            "log": "\n".join(f"{record.name} {record.getMessage()}" for record in self._records),
+            "records": repr([record.__dict__ for record in self._records]),
+            "warnings": repr([str(warning.message) for warning in self.warned]),
+            "traces": " ".join(
+                run.model_dump_json() if hasattr(run, "model_dump_json") else repr(run) for run in self._runs
+            ),
+            "events": " ".join(f"{event!r}" for event in self._events.events),
+        }

@@ -1,7 +1,8 @@
 """What the installed vLLM makes of texts; run by its own interpreter, one JSON line in, one out.
 
-`{"parser": "hermes", "text": "<tool_call>…", "tools": […], "words": ["<tool_call>"]}` gives
-`{"calls": [["f", "{\\"x\\": 1}"]], "content": null}`, or `{"error": "…"}`.
+`{"calls": "hermes", "text": "<tool_call>…", "tools": […], "words": ["<tool_call>"]}` gives
+`{"calls": [["f", "{\\"x\\": 1}"]], "content": null}`, `{"reasoning": "qwen3", "text": "<think>…", "words": []}` gives
+`{"reasoning": "…", "content": "…"}`, and either may give `{"error": "…"}`.
 """
 
 import json
@@ -12,7 +13,16 @@ from typing import Any
 from vllm.entrypoints.openai.chat_completion.protocol import (  # type: ignore[import-not-found] # in its own environment
     ChatCompletionRequest,
 )
+from vllm.reasoning import ReasoningParserManager  # type: ignore[import-not-found] # in its own environment
 from vllm.tool_parsers import ToolParserManager  # type: ignore[import-not-found] # in its own environment
+
+THOUGHTS = [
+    *("<think>", "</think>", "<seed:think>", "</seed:think>", "<mm:think>", "</mm:think>", "[THINK]", "[/THINK]"),
+    *("<|channel>", "<channel|>", "<|open|>", "<|close|>", "<|sep|>", "<|content_thinking|>", "<|end_message|>"),
+    *("<ifm|think>", "</ifm|think>", "<assistant>", "[TOOL_CALLS]", "[ARGS]"),
+    *("<tool_call>", "</tool_call>", "<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),
+]
+"""Words that the reasoning parsers look up in the vocabulary."""
 
 
 class Tokenizer:
@@ -57,10 +67,18 @@ class Tokenizer:
         return [self.decode(i) for i in ids]
 
 
+def split(case: dict[str, Any]) -> dict[str, Any]:
+    """Split one text the way the server does for a whole answer."""
+    request = ChatCompletionRequest(model="m", messages=[{"role": "user", "content": "?"}])
+    parser = ReasoningParserManager.get_reasoning_parser(case["reasoning"])(Tokenizer([*THOUGHTS, *case["words"]]))
+    reasoning, content = parser.extract_reasoning(case["text"], request)
+    return {"reasoning": reasoning, "content": content}
+
+
 def answer(case: dict[str, Any]) -> dict[str, Any]:
     """Parse one text the way the server does for a whole answer."""
     request = ChatCompletionRequest(model="m", messages=[{"role": "user", "content": "?"}], tools=case["tools"])
-    parser = ToolParserManager.get_tool_parser(case["parser"])(Tokenizer(case["words"]), request.tools)
+    parser = ToolParserManager.get_tool_parser(case["calls"])(Tokenizer(case["words"]), request.tools)
     parsed = parser.extract_tool_calls(case["text"], request)
     calls = [[call.function.name, call.function.arguments] for call in parsed.tool_calls]
     return {"calls": calls, "content": parsed.content}
@@ -73,7 +91,7 @@ def main() -> None:
     for line in sys.stdin:
         case = json.loads(line)
         try:
-            told = answer(case)
+            told = split(case) if "reasoning" in case else answer(case)
         except Exception as error:  # noqa: BLE001 - whatever a parser raises is what is asked for
             told = {"error": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(told), file=out, flush=True)

@@ -21,6 +21,13 @@ MAX_VALUE = 1024 * 1024
 MAX_DEPTH = 64
 WORDS = {"true": "true", "false": "false", "null": "null"}
 
+ESCAPED = frozenset("\n\\'\"abfnrtv01234567xNuU")
+"""What a backslash may stand before."""
+
+LINE_ENDS = {"\n": "\\n", "\r": "\\r", "\0": "\\x00"}
+
+_QUOTE = re.compile(r"""['"]""")
+_IN_STRING = re.compile(r"""['"\\\n\r\x00]""")
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
 _MARK = re.compile(r"""['"()\[\]{},]""")
 
@@ -46,6 +53,9 @@ def python_list(*closers: str) -> Block:
             mark = yield from scanner.find(",", "]")
             if not mark:
                 return False
+            if mark == ",":
+                yield from scanner.space()
+                mark = yield from scanner.find("]")
             if mark == "]":
                 break
         if closers:
@@ -122,7 +132,8 @@ def _value(scanner: Scanner) -> Reading[tuple[str, str]]:
             return "".join(pieces), mark
         pieces.append(mark)
         if mark in "'\"":
-            whole = yield from _string(scanner, mark, pieces)
+            pieces.append((yield from scanner.find(mark * 2)))
+            whole = yield from _string(scanner, mark + pieces[-1], pieces)
             size += len(pieces[-1])
             if not whole:
                 break
@@ -169,14 +180,45 @@ def literal(text: str) -> str:
     if deepest > MAX_DEPTH:
         raise ValueError("nested too deep")
     try:
-        return _json_of(ast.parse(_one_line(text), mode="eval").body)
+        return _json_of(ast.parse(_plain(text), mode="eval").body)
     except (SyntaxError, RecursionError, MemoryError, TypeError):
         raise ValueError("no Python literal") from None
 
 
-def _one_line(text: str) -> str:
-    """Escape line ends inside strings, which models write and Python does not allow."""
-    return text.replace("\r\n", "\n").replace("\n", "\\n") if "\n" in text and "'''" not in text else text
+def _plain(text: str) -> str:
+    """Write the strings of a literal as Python wants them.
+
+    Models leave line ends in them, and backslashes that escape nothing, which Python warns of.
+    """
+    out: list[str] = []
+    at = 0
+    while (start := _QUOTE.search(text, at)) is not None:
+        mark = start.group() * 3 if text.startswith(start.group() * 3, start.start()) else start.group()
+        inside = start.start() + len(mark)
+        out.append(text[at:inside])
+        raw = start.start() > 0 and text[start.start() - 1] in "rR"
+        at = _string_of(text, inside, mark, out, raw=raw)
+    return "".join([*out, text[at:]])
+
+
+def _string_of(text: str, at: int, mark: str, out: list[str], *, raw: bool) -> int:
+    """Write the rest of one string; where it ends."""
+    while (found := _IN_STRING.search(text, at)) is not None:
+        out.append(text[at : found.start()])
+        at = found.end()
+        char = found.group()
+        if text.startswith(mark, found.start()):
+            out.append(mark)
+            return found.start() + len(mark)
+        if char == "\\":
+            following = text[at : at + 1]
+            out.append(char if raw or following in ESCAPED else char * 2)
+            out.append(following)
+            at += 1
+        else:
+            out.append(char if raw else LINE_ENDS.get(char, char))
+    out.append(text[at:])
+    return len(text)
 
 
 def _json_of(node: ast.expr) -> str:

@@ -56,9 +56,9 @@ def bare_name(head: str) -> tuple[str, bool | None]:
 
 
 def one_newline(text: str) -> str:
-    """Take off the line ends that wrap a value, one on each side."""
-    text = text.removeprefix("\r\n" if text.startswith("\r\n") else "\n")
-    return text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
+    """Take off the line ends that wrap a value, one and the same on each side."""
+    end = "\r\n" if text.startswith("\r\n") else "\n"
+    return text.removeprefix(end).removesuffix(end)
 
 
 def runs_on(value: str, opener: str, head_end: str, read_key: Callable[[str], str], tools: Tools) -> bool:

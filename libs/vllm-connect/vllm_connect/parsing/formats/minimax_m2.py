@@ -1,7 +1,7 @@
 r"""MiniMax M2.
 
 `<minimax:tool_call>\n<invoke name="f">\n<parameter name="k">v</parameter>\n</invoke>\n</minimax:tool_call>`, several calls
-in a block; the quotes may be missing.
+in a block; the quotes may be missing, and white space in a value is the value's.
 """
 
 from vllm_connect.parsing.format import Format
@@ -16,6 +16,5 @@ FORMAT = Format(
         "<parameter name=",
         "</parameter>",
         block_ends=("</minimax:tool_call>",),
-        wrapped=True,
     ),
 )

@@ -15,9 +15,9 @@ from vllm_connect.completion import Completion, ToolCall
 from vllm_connect.deltas import WHOLE
 from vllm_connect.errors import ConfigurationError, ConstraintError, RefusalError
 from vllm_connect.json_extraction import extract_json
-from vllm_connect.patterns import guarded, matches_whole
+from vllm_connect.parsing.patterns import matches_whole
+from vllm_connect.parsing.schema_fit import SchemaError, misfit
 from vllm_connect.request import ChatRequest
-from vllm_connect.schema_rewriting import with_null_as_type
 from vllm_connect.schema_rules import lint_schema
 from vllm_connect.tool_choice import is_forced, resolve_tool_choice
 
@@ -137,20 +137,11 @@ def _unheld(schema: Mapping[str, Any]) -> str:
 
 
 def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
-    """Say where a value does not fit a schema, without showing the value."""
-    if not schema:
-        return None
-    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - slow to import, and few need it
-    from jsonschema.validators import validator_for  # noqa: PLC0415
-
-    validator = guarded(validator_for(schema, default=Draft202012Validator))
-    schema = with_null_as_type(schema)
     try:
-        validator.check_schema(dict(schema))
+        return misfit(value, schema)
     except SchemaError as error:
-        raise ConfigurationError(f"the schema is none: {error.message} at {error.json_path}") from None
-    problem = next(iter(validator(schema).iter_errors(value)), None)
-    return None if problem is None else f"{problem.json_path} breaks {problem.validator}"
+        problem = ConfigurationError(f"the schema is none: {error}")
+    raise problem
 
 
 def _not_kept(what: str, problem: str, answer: Completion) -> NoReturn:

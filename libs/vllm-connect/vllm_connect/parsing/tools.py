@@ -9,6 +9,7 @@ from typing import Any
 
 from vllm_connect.parsing.arguments import ArgumentsError, read_arguments
 from vllm_connect.parsing.bare_values import json_or_text, quote, typed
+from vllm_connect.parsing.schema_fit import SchemaError, misfit
 
 __all__ = ["Tools", "keyword", "schema_types"]
 
@@ -62,14 +63,10 @@ class Tools:
             value = read_arguments(arguments)
         except ArgumentsError as error:
             return str(error)
-        schema = self._parameters.get(name)
-        if not schema:
-            return None
-        import jsonschema  # noqa: PLC0415 - slow to import, and few calls need it
-
-        errors = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)(schema)
-        problem = next(errors.iter_errors(value), None)
-        return None if problem is None else str(problem.message)[:200]
+        try:
+            return misfit(value, self._parameters.get(name) or {})
+        except SchemaError as error:
+            return f"its schema is none: {error}"
 
     def typed(self, name: str, key: str, text: str) -> str:
         """Read a parameter that a format writes as bare text, by the type its schema declares.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["guarded", "matches_whole"]
+__all__ = ["guarded_patterns", "matches_whole"]
 
 MOST_WAYS = 10**8
 """Ways through an expression up to which it is tried, about a second's worth."""
@@ -25,19 +25,13 @@ def matches_whole(pattern: str, text: str) -> bool:
     return compiled.fullmatch(text) is not None or compiled.fullmatch(text.strip()) is not None
 
 
-def guarded(validator: Any) -> Any:
-    """Make a class of JSON Schema validators try patterns on values within bounds.
+def guarded_patterns(validator: Any) -> dict[str, Any]:
+    """Give the keywords that try patterns, so that they do within bounds.
 
     Args:
-        validator: A class of `jsonschema`.
+        validator: A class of `jsonschema`'s validators, whose keywords these are in place of.
     """
-    return _guarded(validator)
-
-
-@lru_cache(maxsize=8)
-def _guarded(validator: Any) -> Any:
     from jsonschema.exceptions import ValidationError  # noqa: PLC0415 - slow to import, and few need it
-    from jsonschema.validators import extend  # noqa: PLC0415
 
     plain = validator.VALIDATORS
 
@@ -54,9 +48,7 @@ def _guarded(validator: Any) -> Any:
         if all(_can_be_tried(each, value) for each in schema.get("patternProperties", ())):
             yield from plain["additionalProperties"](checker, wanted, value, schema) or ()
 
-    return extend(  # type: ignore[no-untyped-call] # jsonschema types most of itself, not this
-        validator, {"pattern": pattern, "patternProperties": named, "additionalProperties": others}
-    )
+    return {"pattern": pattern, "patternProperties": named, "additionalProperties": others}
 
 
 def _finds(pattern: str, text: str) -> bool:

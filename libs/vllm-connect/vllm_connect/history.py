@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["repair_history"]
 
 Message = dict[str, Any]
-NOT_RUN = "The call was not run."
+NO_RESULT = "The call has no result."
 SHOWN = 64
 """Characters of an id that a note shows; a model or a server wrote it."""
 WITHOUT_CALL = "Result of a tool call that is not in this conversation:"
@@ -33,11 +33,15 @@ def repair_history(messages: Sequence[Message]) -> tuple[list[Message], list[str
     out: list[Message] = []
     notes: list[str] = []
     waiting: list[str] = []  # ids of calls whose results have not come
-    for message in messages:
+    moved: set[int] = set()  # where results were that stand behind their calls already
+    for at, message in enumerate(messages):
         role = message.get("role")
         if role == "tool":
-            out.append(_result(message, waiting, notes))
+            if at not in moved:
+                out.append(_result(message, waiting, notes))
             continue
+        if waiting:
+            moved |= _late_results(messages, at, out, waiting, notes)
         _answer_missing(out, waiting, notes)
         if "tool_calls" in message:
             message = _with_whole_calls(message, notes)  # noqa: PLW2901 - the message, repaired
@@ -57,10 +61,29 @@ def _result(message: Message, waiting: list[str], notes: list[str]) -> Message:
     return {"role": "user", "content": text or f"{WITHOUT_CALL}\n{content or ''}"}
 
 
+def _late_results(
+    messages: Sequence[Message], at: int, out: list[Message], waiting: list[str], notes: list[str]
+) -> set[int]:
+    """Put results that come later behind their calls, unless a later call has the same id; give where they were."""
+    found = set()
+    for position in range(at, len(messages)):
+        message = messages[position]
+        called = str(message.get("tool_call_id") or "") if message.get("role") == "tool" else None
+        if called is not None and called in waiting:
+            waiting.remove(called)
+            notes.append(f"the result of {called[:SHOWN]!r} came late and is put behind its call")
+            out.append(message)
+            found.add(position)
+        again = [str(call.get("id") or "") for call in message.get("tool_calls") or ()]
+        if not waiting or not set(again).isdisjoint(waiting):
+            break
+    return found
+
+
 def _answer_missing(out: list[Message], waiting: list[str], notes: list[str]) -> None:
     for called in waiting:
         notes.append(f"the call {called[:SHOWN]!r} has no result and is answered in its place")
-        out.append({"role": "tool", "tool_call_id": called, "content": NOT_RUN})
+        out.append({"role": "tool", "tool_call_id": called, "content": NO_RESULT})
     waiting.clear()
 
 

@@ -310,6 +310,20 @@ def test_a_call_without_its_result_is_answered() -> None:
     assert (unanswered, notes) == ([two], [])
 
 
+def test_a_result_that_comes_late_is_put_behind_its_call() -> None:
+    two = says("assistant", "", tool_calls=[CALL, {**CALL, "id": "b"}])
+    b = says("tool", "2", tool_call_id="b")
+    hurry, bye = says("user", "Hurry!"), says("user", "Bye")
+    repaired, notes = repair_history([two, b, hurry, ANSWER, bye])
+    assert repaired == [two, b, ANSWER, hurry, bye]
+    assert notes == ["the result of 'a' came late and is put behind its call"]
+    once, again = says("assistant", "", tool_calls=[CALL]), says("assistant", "", tool_calls=[CALL])
+    repaired, notes = repair_history([once, hurry, again, ANSWER])
+    assert [m["role"] for m in repaired] == ["assistant", "tool", "user", "assistant", "tool"]
+    assert (repaired[1]["content"], repaired[4]) == ("The call has no result.", ANSWER)
+    assert len(notes) == 1
+
+
 def test_no_calls_are_no_calls() -> None:
     repaired, notes = repair_history([says("assistant", "Hi", tool_calls=[])])
     assert (repaired, notes) == ([says("assistant", "Hi")], [])

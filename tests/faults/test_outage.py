@@ -3,28 +3,37 @@
 import asyncio
 
 import pytest
-from vllm_connect import AsyncVllmClient, ChatRequest, ServerFailureError, VllmClient, VllmConfig
+from vllm_connect import ServerFailureError
 
+from tests.faults.clients import CLIENTS, made
 from tests.faults.replies import error
 from tests.faults.server import FaultServer, answer
 
-ASK = ChatRequest(messages=[{"role": "user", "content": "Hi"}], model="demo")
 DOWN = answer(error("busy", 503), "503 Service Unavailable")
-
-
-async def fail(config: VllmConfig, calls: int) -> None:
-    async with AsyncVllmClient(config) as client:
-        for _ in range(calls):
-            with pytest.raises(ServerFailureError):
-                await client.complete(ASK)
+CALLS = 1_000
 
 
 def test_a_thousand_calls_cost_eleven_hundred_requests() -> None:
+    """F25: of all three clients in turn, blocking and not, streamed and whole."""
     with FaultServer(DOWN) as server:
-        config = VllmConfig(base_url=server.url, max_retries=2, retry_delay=0.001)
-        with VllmClient(config) as client:
-            for _ in range(500):
-                with pytest.raises(ServerFailureError):
-                    client.complete(ASK)
-        asyncio.run(fail(config, 500))
-        assert len(server.requests) == 1_100
+        askers = [made(kind, server.url, max_retries=2, retry_delay=0.001) for kind in CLIENTS]
+
+        async def stream(turn: int) -> None:
+            async for _ in askers[turn % 3].astream("Hi"):
+                pytest.fail("it has no answer")
+
+        async def half() -> None:
+            for turn in range(CALLS // 4):
+                for call in (askers[turn % 3].aask("Hi"), stream(turn)):
+                    with pytest.raises(ServerFailureError):
+                        await call
+            for asker in askers:
+                await asker.aclose()
+
+        for turn in range(CALLS // 4):
+            with pytest.raises(ServerFailureError):
+                askers[turn % 3].ask("Hi")
+            with pytest.raises(ServerFailureError):
+                list(askers[turn % 3].stream("Hi"))
+        asyncio.run(half())
+        assert len(server.requests) == 1.1 * CALLS

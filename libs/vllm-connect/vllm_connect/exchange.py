@@ -56,6 +56,7 @@ class Exchange:
         self._http_request = request
         self._terms = terms
         self._attempts = 0
+        self._paid = 0
         self._status = OK
         self._headers: Mapping[str, str] = {}
         self._pieces: list[bytes] = []
@@ -127,8 +128,9 @@ class Exchange:
             VllmError: There is no next round.
         """
         delay = self._terms.policy.delay(self._attempts, error)
-        if delay is None or delay >= left or not self._terms.budget.withdraw():
+        if delay is None or delay >= left or not (paid := self._terms.budget.pay(error)):
             self._give_up(error)
+        self._paid = paid
         return delay
 
     def _refusal(self) -> VllmError:
@@ -139,7 +141,7 @@ class Exchange:
 
     def _succeed(self) -> None:
         self.finished = True
-        self._terms.budget.refund()
+        self._terms.budget.earn(self._paid)
 
     def _give_up(self, error: VllmError) -> NoReturn:
         error.attempts = self._attempts

@@ -1,12 +1,15 @@
 """Whether and when a failed call is sent again.
 
 A retry waits a random time, `U(0, min(8, 0.5 * 2**n))` seconds ("full jitter"), or what the server asks for in
-`Retry-After`, if that is no more than a minute. Retries are paid from a budget that successes refill, so that an outage
-does not multiply the load: with a budget of 100 and a price of 1, a thousand failing calls cost 1,100 requests.
+`Retry-After`, if that is no more than a minute. Retries are paid from a budget, so that an outage does not multiply the
+load: of 500 tokens a retry costs 5, and 10 after a timeout, so that a thousand failing calls cost 1,100 requests. A retry
+that succeeds gets its price back, and a call that succeeds at once earns 1 token: however long a server fails in part,
+failed retries are at most a fifth of the calls that succeed at once.
 Clock and randomness are arguments: nothing here reads them.
 """
 
 import math
+import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from threading import Lock
@@ -26,6 +29,18 @@ EXTRA = 0.1
 """Part of the wait asked for that is added at random, so that not all come back at once."""
 
 MAX_DOUBLINGS = 60
+
+PRICE = 5
+"""Tokens that a retry costs."""
+
+PRICE_AFTER_TIMEOUT = 10
+"""Tokens that a retry costs when the server may be too busy to answer."""
+
+EARNED = 1
+"""Tokens that a call earns which succeeds at once."""
+
+SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+"""Seconds to wait: digits, and a fraction, which the RFC does not have and Python's servers send."""
 
 
 class RetryPolicy:
@@ -71,34 +86,44 @@ class RetryPolicy:
 class RetryBudget:
     """What the retries of all calls to one server are paid from; safe to share between threads and loops.
 
-    A thousand failing calls spend it once, on a hundred retries; a thousand answered ones fill it again.
+    A thousand failing calls spend it once, on a hundred retries.
 
     Args:
-        size: The retries that can be paid at once.
-        refund: What a success pays back.
+        size: The most tokens there are, and those at the beginning.
     """
 
-    def __init__(self, size: float = 100, refund: float = 1) -> None:
+    def __init__(self, size: int = 500) -> None:
         self._size = size
-        self._refund = refund
         self._left = size
         self._lock = Lock()
 
-    def withdraw(self) -> bool:
-        """Pay for one retry; False if there is not enough left."""
-        with self._lock:
-            if self._left < 1:
-                return False
-            self._left -= 1
-            return True
+    def pay(self, failure: VllmError) -> int:
+        """Pay for one retry.
 
-    def refund(self) -> None:
-        """Pay back what a success earns."""
-        with self._lock:
-            self._left = min(self._size, self._left + self._refund)
+        Args:
+            failure: What went wrong.
 
-    def __reduce__(self) -> tuple[type["RetryBudget"], tuple[float, float]]:
-        return RetryBudget, (self._size, self._refund)
+        Returns:
+            The price; 0 if there is not enough left, and there is no retry.
+        """
+        price = PRICE_AFTER_TIMEOUT if isinstance(failure, RequestTimeoutError) else PRICE
+        with self._lock:
+            if self._left < price:
+                return 0
+            self._left -= price
+            return price
+
+    def earn(self, paid: int) -> None:
+        """Take what a success earns.
+
+        Args:
+            paid: The price of the retry that succeeded, 0 if it was none.
+        """
+        with self._lock:
+            self._left = min(self._size, self._left + (paid or EARNED))
+
+    def __reduce__(self) -> tuple[type["RetryBudget"], tuple[int]]:
+        return RetryBudget, (self._size,)
 
     def __deepcopy__(self, memo: object) -> "RetryBudget":
         return self
@@ -114,11 +139,10 @@ def read_retry_after(text: str | None, now: float) -> float | None:
     Returns:
         Seconds from now; None where there is none, or it is past or nonsense.
     """
-    if not text:
-        return None
-    try:
+    text = (text or "").strip()
+    if SECONDS.fullmatch(text):
         seconds = float(text)
-    except ValueError:
+    else:
         try:
             seconds = parsedate_to_datetime(text).timestamp() - now
         except (ValueError, OverflowError, TypeError):

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from itertools import cycle
+from random import Random
 
 import pytest
 from vllm_connect.budgets import budget_of
@@ -78,7 +80,12 @@ def date(seconds: float) -> str:
         (None, None),
         ("soon", None),
         ("20, 30", None),
-        ("1_0", 10),
+        ("1_0", None),
+        ("1e1", None),
+        ("+7", None),
+        ("\uff17", None),
+        (".5", None),
+        ("9" * 400, None),
         (date(30), 30),
         (date(3600), 3600),
         (date(-30), None),
@@ -148,37 +155,65 @@ def test_some_are_tried_once_more(code: str) -> None:
 # The budget
 
 
-def calls(budget: RetryBudget, count: int, *, answered: bool) -> int:
+def calls(budget: RetryBudget, count: int, failing: Callable[[], bool], failure: VllmError = BUSY) -> int:
     """Count the requests of calls that are tried again as often as they may be."""
     requests = 0
     for _ in range(count):
+        paid = 0
         for attempt in range(1, 11):
             requests += 1
-            if answered:
-                budget.refund()
+            if not failing():
+                budget.earn(paid)
                 break
-            if policy().delay(attempt, BUSY) is None or not budget.withdraw():
+            if policy().delay(attempt, failure) is None or not (paid := budget.pay(failure)):
                 break
     return requests
 
 
+def always() -> bool:
+    return True
+
+
+def never() -> bool:
+    return False
+
+
 def test_outage_costs_a_tenth_more() -> None:
-    assert calls(RetryBudget(), 1000, answered=False) == 1100
+    assert calls(RetryBudget(), 1000, always) == 1100
+
+
+def test_outage_of_timeouts_costs_half_of_that() -> None:
+    late = RequestTimeoutError("late", phase="connect", retryable=True)
+    assert calls(RetryBudget(), 1000, always, late) == 1050
 
 
 def test_answers_fill_the_budget_and_no_more() -> None:
     budget = RetryBudget()
-    calls(budget, 1000, answered=False)
-    assert not budget.withdraw()
-    assert calls(budget, 1000, answered=True) == 1000
-    assert calls(budget, 1000, answered=False) == 1100
+    calls(budget, 1000, always)
+    assert not budget.pay(BUSY)
+    assert calls(budget, 400, never) == 400
+    assert calls(budget, 1000, always) == 1080
+    assert calls(budget, 1000, never) == 1000
+    assert calls(budget, 1000, always) == 1100
 
 
-def test_few_failures_are_always_retried() -> None:
-    budget = RetryBudget()
+def test_a_retry_that_succeeds_costs_nothing() -> None:
+    budget = RetryBudget(5)
     for _ in range(1000):
-        assert budget.withdraw()
-        budget.refund()
+        paid = budget.pay(BUSY)
+        assert paid == 5
+        budget.earn(paid)
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.01, 1.02), (0.1, 1.12), (0.5, 1.25), (0.8, 1.1)])
+def test_a_server_that_fails_often_is_not_asked_more(share: float, most: float) -> None:
+    chance = Random(1)  # noqa: S311 - repeatable, no secret
+    assert calls(RetryBudget(), 10_000, lambda: chance.random() < share) / 10_000 < most
+
+
+def test_few_failures_are_all_tried_again() -> None:
+    outcomes = cycle([True] + [False] * 50)
+    assert calls(RetryBudget(5), 5000, lambda: next(outcomes)) == 5100
 
 
 def test_threads_spend_it_once() -> None:
@@ -186,7 +221,7 @@ def test_threads_spend_it_once() -> None:
     spent = []
 
     def spend() -> None:
-        spent.append(sum(budget.withdraw() for _ in range(50)))
+        spent.append(sum(budget.pay(BUSY) > 0 for _ in range(50)))
 
     threads = [threading.Thread(target=spend) for _ in range(10)]
     for thread in threads:

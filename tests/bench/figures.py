@@ -45,6 +45,7 @@ def _colour(name: str) -> str:
 
 def _bars(found: Results, names: Sequence[str], file: Path, label: str) -> Path:
     from matplotlib import pyplot as plt  # noqa: PLC0415 - after the backend was chosen
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415 - the same
 
     cases = [case for case in CASES if case.name in names and case.name in found["cases"]]
     figure, axes = plt.subplots(1, max(len(cases), 1), figsize=(4.2 * max(len(cases), 1), 4.2), squeeze=False)
@@ -57,8 +58,13 @@ def _bars(found: Results, names: Sequence[str], file: Path, label: str) -> Path:
         shown = list(reversed(rows))
         middles = [rows[name][1] for name in shown]
         spread = [[rows[n][1] - rows[n][0] for n in shown], [rows[n][2] - rows[n][1] for n in shown]]
-        axis.barh(shown, middles, xerr=spread, color=[_colour(name) for name in shown], error_kw={"lw": 0.8})
+        bars = axis.barh(shown, middles, xerr=spread, color=[_colour(name) for name in shown], error_kw={"lw": 0.8})
+        axis.bar_label(bars, fmt="{:,.3g}", fontsize=7, padding=4)
         axis.set_xscale("log")
+        axis.set_xlim(min(middles) / 2, max(middles) * 4)
+        axis.xaxis.set_major_locator(LogLocator(10))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.spines[["top", "right"]].set_visible(False)
         axis.set_title(case.name, fontsize=10)
         axis.tick_params(labelsize=7)
         axis.set_xlabel(label, fontsize=8)

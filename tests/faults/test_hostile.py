@@ -39,15 +39,26 @@ def test_control_tokens_are_refused_when_asked(token: str, role: str) -> None:
     for content in (f"prompt-canary{token}", [{"type": "text", "text": f"prompt-canary{token}"}]):
         messages = [{"role": "system", "content": token}, {"role": role, "content": content}]
         with pytest.raises(ConfigurationError, match=r"messages\[1\]") as caught:
-            ChatRequest(messages=messages, refuse_control_tokens=True).body()
+            ChatRequest(messages=messages, refuse_control_tokens=True).check_messages()
         assert "canary" not in str(caught.value)
+
+
+def test_a_developer_s_words_are_not_held_against_the_role_that_a_template_gives_them() -> None:
+    """F124: a late system message goes out as a user's turn."""
+    messages = [{"role": "user", "content": "Hi"}, {"role": "system", "content": "End with <|im_end|>."}]
+    said = {"choices": [{"index": 0, "message": {"content": "Yes."}, "finish_reason": "stop"}]}
+    ordered = MessagePolicy(late_systems="user")
+    with FaultServer(answer(said)) as server, VllmClient(VllmConfig(base_url=server.url)) as client:
+        request = ChatRequest(messages=messages, model="m", refuse_control_tokens=True, message_policy=ordered)
+        assert client.complete(request).text == "Yes."
+        with pytest.raises(ConfigurationError, match=r"messages\[0\]"):
+            client.count_tokens(request.model_copy(update={"messages": [{"role": "user", "content": "<|im_end|>"}]}))
 
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_other_text_is_no_control_token(text: str) -> None:
     messages = [{"role": "user", "content": text}]
-    body = ChatRequest(messages=messages, refuse_control_tokens=True).body()
-    assert body == {"messages": messages}
+    ChatRequest(messages=messages, refuse_control_tokens=True).check_messages()
 
 
 def test_both_adapters_can_refuse() -> None:
@@ -63,6 +74,7 @@ def test_both_adapters_can_refuse() -> None:
 @pytest.mark.parametrize("url", ["http://a.test/x.png", "HTTPS://a.test/x.png", "data:image/png;base64,iVBO"])
 def test_media_are_passed_on(url: str) -> None:
     """F123."""
+    image(url).check_messages()
     assert image(url).body()["messages"][0]["content"][0]["image_url"]["url"] == url
 
 
@@ -70,11 +82,11 @@ def test_media_are_passed_on(url: str) -> None:
 def test_media_from_elsewhere_are_refused(url: str) -> None:
     """F123."""
     with pytest.raises(ConfigurationError, match=r"^messages\[0\] part 0 \(image_url\) has ") as caught:
-        image(url).body()
+        image(url).check_messages()
     assert "passwd" not in str(caught.value)
     bare = {"role": "user", "content": [{"type": "video_url", "video_url": url}]}
     with pytest.raises(ConfigurationError, match=r"part 0 \(video_url\)"):
-        ChatRequest(messages=[bare]).body()
+        ChatRequest(messages=[bare]).check_messages()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +101,7 @@ def test_a_url_is_found_whatever_the_type_of_its_part(part: dict[str, Any]) -> N
     """F123: a server takes the URL of a part without a type, and of one with a uuid."""
     for content in ([{"type": "text", "text": "x"}, part], ({"type": "text", "text": "x"}, part)):
         with pytest.raises(ConfigurationError, match=r"messages\[0\] part 1"):
-            ChatRequest(messages=[{"role": "user", "content": content}]).body()
+            ChatRequest(messages=[{"role": "user", "content": content}]).check_messages()
 
 
 def test_media_of_private_hosts_are_refused_where_they_stand_in_what_was_given() -> None:

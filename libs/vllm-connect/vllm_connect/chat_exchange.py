@@ -61,7 +61,7 @@ class ChatExchange(Exchange):
         new_id: Callable[[str, int], str],
         version: Version | None = None,
     ) -> None:
-        request.check_messages()  # before the messages are put into another order
+        request.check_messages()
         self._asked = request
         self._spent: Usage | None = None
         self._knowledge = knowledge

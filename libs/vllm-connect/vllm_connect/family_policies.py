@@ -47,13 +47,14 @@ LLAMA = (
     "tokenizer_config.json of meta-llama/Llama-3.1-8B-Instruct: `This model only supports single tool-calls at once!`"
 )
 NEMOTRON = "chat template of nvidia/Llama-3_3-Nemotron-Super-49B-v1_5 passes over each system message but the first"
-HERMES = "chat templates of NousResearch write each of a turn's calls, on a Llama too"
+HERMES = "chat templates of NousResearch take any order and each of a turn's calls, on a Llama or a Mistral too"
 
 OTHERS = FamilyPolicy(
     "any other", COMMON, "templates such as DeepSeek-V3's and Phi-4's pass over a role that they do not know"
 )
 
 FAMILY_POLICIES = (
+    FamilyPolicy("hermes", COMMON, HERMES),
     FamilyPolicy("gpt-oss", AS_IT_IS, HARMONY),
     FamilyPolicy("qwen3.5", ORDERED, QWEN),
     FamilyPolicy("qwen3.6", ORDERED, QWEN),
@@ -66,7 +67,6 @@ FAMILY_POLICIES = (
     FamilyPolicy("ministral", NINE, MISTRAL),
     FamilyPolicy("magistral", NINE, MISTRAL),
     FamilyPolicy("phi-4-mini", ORDERED, PHI),
-    FamilyPolicy("hermes", COMMON, HERMES),
     FamilyPolicy("nemotron-super", ORDERED, NEMOTRON),
     FamilyPolicy("llama-3", SINGLE, LLAMA),
 )

@@ -305,7 +305,7 @@ class ChatRequest(RequestFields):
         return self.structured_outputs is not None or any("reasoning" in message for message in self.messages)
 
     def check_messages(self) -> None:
-        """Refuse what others may have put into the conversation; the messages' indexes are those of this request.
+        """Refuse what others may have put into the conversation; `body` does not, since it may have another order.
 
         Raises:
             ConfigurationError: There is something that must not be sent; the message says where.
@@ -323,7 +323,6 @@ class ChatRequest(RequestFields):
     def _check(self) -> None:
         if not self.messages:
             raise ConfigurationError("messages is empty: give at least one message")
-        self.check_messages()
         if isinstance(self.stop, list) and len(self.stop) > MAX_STOP_STRINGS:
             raise ConfigurationError(
                 f"stop has {len(self.stop)} strings and vLLM takes {MAX_STOP_STRINGS}: drop some, or use stop_token_ids"

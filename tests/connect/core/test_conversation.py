@@ -127,6 +127,7 @@ def test_every_family_has_its_source_and_is_found() -> None:
         ("meta-llama/Llama-3.3-70B-Instruct", True),
         ("meta-llama/Meta-Llama-3.1-8B-Instruct", True),
         ("NousResearch/Hermes-3-Llama-3.1-8B", False),
+        ("NousResearch/Hermes-2-Pro-Mistral-7B", False),
         ("nvidia/Llama-3_3-Nemotron-Super-49B-v1_5", False),
         ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", False),
         ("meta-llama/Llama-4-Scout-17B-16E-Instruct", False),

@@ -44,8 +44,9 @@ format: install ## Apply style
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-types: install ## Check types
+types: install ## Check types, as the oldest and the newest Python see them
 	$(BIN)/mypy $(SOURCES)
+	$(BIN)/mypy --python-version 3.14 libs
 
 build: install ## Build a wheel and an sdist of each package into dist/
 	rm -rf dist

@@ -42,7 +42,10 @@ IMPURE = {
     "uuid",
 }
 
-TRANSPORTS = {"testing.py", "wire/causes.py", "wire/clients.py", "wire/http.py", "wire/sessions.py", "wire/sockets.py"}
+TRANSPORTS = {
+    *("testing/loopback.py", "wire/causes.py", "wire/clients.py", "wire/http.py"),
+    *("wire/session.py", "wire/session_reply.py", "wire/sessions.py", "wire/sockets.py"),
+}
 """The files that may know an HTTP library, or the standard library's."""
 
 PURE = (

@@ -1,0 +1,100 @@
+"""What is asked and answered, as values: `Answer.json({"version": "0.32.0"})`, `Answer.events([…])`, `Answer.error(503)`."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["EVENT_STREAM", "JSON", "Answer", "Asked", "Recording", "Size", "encoded", "pieces"]
+
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+
+Size: TypeAlias = Literal["events", "whole"] | int
+"""How much of a stream is sent at once: an event, everything, or that many bytes."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came.
+
+    Attributes:
+        method: `GET` or `POST`.
+        path: The path with its query.
+        body: The JSON body, None where there was none.
+        headers: The headers, names in lower case; a cassette has none.
+    """
+
+    method: str
+    path: str
+    body: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer.
+
+    Attributes:
+        body: The bytes of the body, of a stream too.
+        status: The HTTP status.
+        content_type: The media type; `text/event-stream` is sent in pieces.
+        cut: The connection is closed before the body's end is told, as by a server that dies.
+    """
+
+    body: bytes = field(default=b"", repr=False)
+    status: int = 200
+    content_type: str = JSON
+    cut: bool = False
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200) -> "Answer":
+        """Answer with a JSON value."""
+        return cls(encoded(value), status)
+
+    @classmethod
+    def events(cls, values: Sequence[Any], *, done: bool = True, cut: bool = False) -> "Answer":
+        """Answer with a stream.
+
+        Args:
+            values: The JSON value of each event.
+            done: End the stream with `[DONE]`.
+            cut: See the class.
+        """
+        lines = [*(encoded(value) for value in values), *([b"[DONE]"] if done else [])]
+        return cls(b"".join(b"data: %b\n\n" % line for line in lines), content_type=EVENT_STREAM, cut=cut)
+
+    @classmethod
+    def error(cls, status: int, message: str = "scripted", kind: str = "ScriptedError") -> "Answer":
+        """Answer with an error in vLLM's shape."""
+        return cls.json({"error": {"message": message, "type": kind, "param": None, "code": status}}, status)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A request and what a real server answered."""
+
+    asked: Asked
+    answer: Answer
+
+
+def pieces(answer: Answer, size: Size) -> Iterator[bytes]:
+    """Cut the body of an answer.
+
+    Args:
+        answer: The answer.
+        size: How much of a stream is sent at once; what is no stream stays whole where it says "events".
+    """
+    if isinstance(size, int):
+        yield from (answer.body[at : at + size] for at in range(0, len(answer.body), size))
+    elif size == "whole" or answer.content_type != EVENT_STREAM:
+        yield answer.body
+    else:
+        *events, rest = answer.body.split(b"\n\n")
+        yield from (event + b"\n\n" for event in events)
+        yield rest
+
+
+def encoded(value: Any) -> bytes:
+    """Write JSON as vLLM does."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,99 @@
+"""The way from a request to the headers of its answer: waiting for a connection, connecting, writing, waiting.
+
+aiohttp's own timers are off: one timer a call, which moves from phase to phase, knows the wait for a free connection
+from the wait for the network.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from typing import Any
+
+from vllm_connect.wire.causes import Place
+
+__all__ = ["LARGE", "Opening", "opening"]
+
+LARGE = 256 * 1024
+"""From this size on, in bytes, a request is written in pieces, so that the time to write it can be told."""
+PIECE = 64 * 1024
+
+
+class Opening:
+    """The way from a request to the headers of its answer, phase by phase, each with its timer.
+
+    A timer that runs out cancels the task, as `asyncio.timeout` does, which Python 3.10 does not have.
+    """
+
+    def __init__(self, place: Place, *, large: bool) -> None:
+        self.place = place
+        self.reused = False
+        self.expired: str | None = None
+        self.transport: asyncio.Transport | None = None
+        self._large = large
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request needs a running task")
+        self._task = task
+        self._cancelling = _cancelling(task)
+
+    def enter(self, phase: str) -> None:
+        """Go over to another phase."""
+        self.place.phase = phase
+        timers = self.place.timers
+        now = time.monotonic()
+        if phase == "headers":
+            deadline, name = timers.deadline()
+            left = math.inf if deadline is None else deadline - now
+        else:
+            left, name = getattr(timers.timeouts, phase) or math.inf, phase
+            if timers.left(now) < left:
+                left, name = timers.left(now), "total"
+        self.leave()
+        if not math.isinf(left):
+            self._timer = self._loop.call_later(max(left, 0), self._ring, name)
+
+    def leave(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def connected(self, *, reused: bool) -> None:
+        """Take the connection; what is small is written at once."""
+        self.reused = reused
+        self.enter("write" if self._large else "headers")
+
+    async def pieces(self, body: bytes) -> AsyncIterator[bytes]:
+        """Give the body in pieces; each is asked for when the one before it is on its way."""
+        for at in range(0, len(body), PIECE):
+            yield body[at : at + PIECE]
+        self.enter("headers")
+
+    def abort(self) -> None:
+        """Drop what was not written yet: closing in order would wait for the server to take it."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def own(self, error: BaseException) -> bool:
+        """Tell whether a cancellation is that of the timer and of nobody else."""
+        if self.expired is None or not isinstance(error, asyncio.CancelledError):
+            return False
+        uncancel = getattr(self._task, "uncancel", None)
+        return uncancel is None or uncancel() <= self._cancelling
+
+    def _ring(self, phase: str) -> None:
+        self.expired = phase
+        self._task.cancel()
+
+
+def _cancelling(task: "asyncio.Task[Any]") -> int:
+    count = getattr(task, "cancelling", None)  # since Python 3.11
+    return 0 if count is None else int(count())
+
+
+opening: ContextVar[Opening] = ContextVar("opening")
+"""The opening of the running task, which aiohttp's hooks report to."""

@@ -1,0 +1,140 @@
+"""A session of aiohttp: how it is made, and that it is closed whatever becomes of its event loop.
+
+A loop that shuts its asynchronous generators down, as `asyncio.run` does, closes the sessions made in it, so that nobody
+has to close anything between two runs.
+"""
+
+import asyncio
+import atexit
+import os
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
+
+from vllm_connect.wire.opening import opening
+from vllm_connect.wire.route import Route
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+__all__ = ["HeldSession", "Loop", "let_go", "new_session"]
+
+MAX_HEADER_BYTES = 65536
+
+Loop = asyncio.AbstractEventLoop
+
+
+def new_session(route: Route) -> "ClientSession":
+    """Make a session that tells the running task's opening where it is."""
+    import aiohttp  # noqa: PLC0415 - slow, and not needed by blocking callers
+    from aiohttp.connector import Connection  # noqa: PLC0415 - the same
+
+    class Connector(aiohttp.TCPConnector):
+        async def connect(
+            self, req: "aiohttp.ClientRequest", traces: list[Any], timeout: aiohttp.ClientTimeout
+        ) -> Connection:
+            connection = await super().connect(req, traces, timeout)
+            opening.get().transport = connection.transport
+            return connection
+
+    async def queued(*_: object) -> None:
+        opening.get().enter("pool")
+
+    async def connecting(*_: object) -> None:
+        opening.get().enter("connect")
+
+    async def connected(*_: object) -> None:
+        opening.get().connected(reused=False)
+
+    async def reused(*_: object) -> None:
+        opening.get().connected(reused=True)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_queued_start.append(queued)
+    trace.on_connection_create_start.append(connecting)
+    trace.on_connection_create_end.append(connected)
+    trace.on_connection_reuseconn.append(reused)
+    config = route.config
+    connector = Connector(
+        limit=config.max_connections,
+        keepalive_timeout=config.keepalive_expiry or None,
+        force_close=not config.keepalive_expiry,
+        ssl=route.tls() or True,
+        resolver=aiohttp.ThreadedResolver(),
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        auto_decompress=False,
+        trust_env=False,
+        skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        trace_configs=[trace],
+    )
+
+
+class HeldSession:
+    """An open session, held until it is closed: by its pool, with its loop, or when the interpreter ends.
+
+    The loop closes it through an asynchronous generator, which every loop closes when it shuts down.
+    """
+
+    all: ClassVar[set["HeldSession"]] = set()
+
+    def __init__(self, session: "ClientSession", loop: Loop) -> None:
+        self.session = session
+        self.loop = loop
+        self._guard = self._until_closed()
+
+    async def begin(self) -> None:
+        """Hold the session from now on."""
+        await self._guard.__anext__()
+        self.all.add(self)
+
+    async def close(self) -> None:
+        """Close the session; on a loop that is closed, this never waits."""
+        await self._guard.aclose()
+
+    def close_soon(self) -> None:
+        """Close the session in its own loop, from any thread."""
+        if self.loop.is_closed():
+            self.close_now()
+        else:
+            self.loop.call_soon_threadsafe(lambda: _closing.add(self.loop.create_task(self.close())))
+
+    def close_now(self) -> None:
+        """Close the session of a loop that does not run."""
+        closing = self.close()
+        if not self.loop.is_closed():
+            self.loop.run_until_complete(closing)
+            return
+        with suppress(StopIteration):
+            closing.send(None)
+
+    async def _until_closed(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.session.close()
+            self.all.discard(self)
+
+
+_closing: WeakSet["asyncio.Task[None]"] = WeakSet()
+
+
+def let_go(held: "dict[Loop, HeldSession]", pid: int) -> None:
+    """Close what a pool leaves behind."""
+    if pid == os.getpid():
+        for each in list(held.values()):
+            each.close_soon()
+
+
+@atexit.register
+def _close_the_last() -> None:
+    """Close the sessions of loops that nobody closed; aiohttp would complain of them."""
+    for held in list(HeldSession.all):
+        if not held.loop.is_running():
+            held.close_now()

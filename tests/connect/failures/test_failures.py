@@ -155,6 +155,24 @@ def test_no_tool_parser(text: str) -> None:
     assert error.code == "tool_parser_missing"
 
 
+@pytest.mark.parametrize(
+    ("status", "text", "advice"),
+    [
+        (400, "demo is not a multimodal model", "send text alone"),
+        (
+            400,
+            "At most 1 image(s) may be provided in one prompt. (parameter=image)",
+            "--limit-mm-per-prompt of the server",
+        ),
+        (422, "The URL must be from one of the allowed domains: ['a.test']. Input URL domain: b.test", "a data: URL"),
+    ],
+)
+def test_media_that_a_server_does_not_take(status: int, text: str, advice: str) -> None:
+    said = str(failure(status, JSON, nested(text, status)))
+    assert text in said
+    assert advice in said.removeprefix(f"the server answered {status}: {text}")
+
+
 def test_unknown_model_lists_the_known() -> None:
     error = failure(404, JSON, nested("The model `x` does not exist. Valid aliases: demo, demo-2.", 404))
     assert (type(error), error.available) == (ModelNotFoundError, ("demo", "demo-2"))

@@ -65,6 +65,16 @@ NO_PATH = ("not found", "method not allowed")
 OVERFLOWS = ("maximum context length", "maximum model length", "max_model_len", "longer than the maximum")
 """What the server says, in lower case, of a prompt or an answer that does not fit."""
 
+OF_MEDIA = (
+    ("is not a multimodal model", "send text alone, or serve a model that takes media"),
+    ("may be provided in one prompt", "send fewer, or raise --limit-mm-per-prompt of the server"),
+    (
+        "must be from one of the allowed domains",
+        "put the bytes into a data: URL, or add the domain to --allowed-media-domains of the server",
+    ),
+)
+"""What the server says, in lower case, of media that it does not take, and what to do about it."""
+
 LIMIT = re.compile(r"(?:(?:context|model) length (?:is|of) |max_model_len ?[=(]? ?)(\d{1,12})")
 REQUESTED = tuple(
     re.compile(pattern)
@@ -231,6 +241,7 @@ def _status_error(
         kind, advice = ServerFailureError, "look at the server's log, and try again later"
     if kind is ModelNotFoundError:
         facts["available"] = _aliases(text)
+    advice = next((told for sign, told in OF_MEDIA if sign in text.lower()), advice)
     if status == NOT_FOUND and text.lower() in NO_PATH:
         advice = "the server has no such path: check that base_url leads to vLLM, and what its model can do"
     return kind(f"{said}; {advice}", **{"code": code or f"http_{status}", "retryable": status in RETRIED, **facts})

@@ -9,7 +9,7 @@ import logging
 import pickle
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +20,17 @@ from llama_index_instrumentation import get_dispatcher
 
 from tests.faults.fault import CANARY, PROMPT
 
-__all__ = ["CREDENTIALS", "PLACES", "SECRETS", "Watch", "leaks", "of_error", "of_model", "settings"]
+__all__ = [
+    "CREDENTIALS",
+    "PLACES",
+    "SECRETS",
+    "Watch",
+    "leaks",
+    "of_error",
+    "of_model",
+    "of_what_it_drags_along",
+    "settings",
+]
 
 SECRETS = {
     "key": CANARY,
@@ -79,18 +89,21 @@ def of_model(model: Any) -> Shown:
 
 
 def of_error(error: BaseException) -> Shown:
-    """Show an error with all that it drags along: its causes, the variables of its frames, and its pickle."""
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-    return {
-        "message": f"{error} {error!r} {error.args}",
-        "chain": " ".join(f"{each!r} {each.__dict__} {traceback.format_exception(each)}" for each in chain),
-        "variables": " ".join(_variables(each) for each in chain),
-        "pickled error": _bytes(pickle.dumps(error)),
-    }
+    """Show an error and its causes."""
+    causes = [f"{each!r} {each.__dict__} {traceback.format_exception(each)}" for each in _chain(error)]
+    return {"message": f"{error} {error!r} {error.args}", "chain": " ".join(causes)}
+
+
+def of_what_it_drags_along(error: BaseException) -> Shown:
+    """Show the variables of an error's frames, and its pickle."""
+    variables = [_variables(each) for each in _chain(error)]
+    return {"variables": " ".join(variables), "pickled error": _bytes(pickle.dumps(error))}
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _bytes(data: bytes) -> str:

@@ -18,7 +18,7 @@ from unittest import mock
 from langchain_vllm import errors as langchain_errors
 from vllm_connect import VllmError
 
-from tests.faults.canaries import CREDENTIALS, Watch, leaks, of_error, of_model
+from tests.faults.canaries import CREDENTIALS, Watch, leaks, of_error, of_model, of_what_it_drags_along
 from tests.faults.canaries import settings as settings_with_secrets
 from tests.faults.clients import CLIENTS, Asker, Came, failed
 from tests.faults.fault import PROMPT, Fault
@@ -101,6 +101,8 @@ def try_cell(fault: Fault, client: str, loop: str, mode: str, peer: Callable[...
         wrong += [f"sent {name} {each}" for each in sent if each != value]
     wrong += [f"warned: {w.message}" for w in watch.warned if issubclass(w.category, ResourceWarning)]
     shown = {**call.shown, **watch.shown(), **(of_error(came.error) if came.error else {})}
+    if came.error is not None and peer is None:
+        shown.update(of_what_it_drags_along(came.error))
     return Verdict([*wrong, *leaks(shown)], came, len(requests), len(shown))
 
 

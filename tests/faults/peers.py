@@ -18,7 +18,7 @@ def told(settings: dict[str, Any]) -> dict[str, Any]:
     """Say a fault's settings in the words of the OpenAI clients, which know one timeout."""
     timeouts = settings.get("timeout") or {}
     return {
-        "api_key": settings["api_key"],
+        "api_key": settings["api_key"] or "EMPTY",
         "max_retries": settings["max_retries"],
         "timeout": min(timeouts.values(), default=20.0),
         "model": "demo",

@@ -15,7 +15,17 @@ import pytest
 from vllm_connect import AuthenticationError
 from vllm_connect.testing import record, replay
 
-from tests.faults.canaries import CREDENTIALS, PLACES, SECRETS, Watch, leaks, of_error, of_model, settings
+from tests.faults.canaries import (
+    CREDENTIALS,
+    PLACES,
+    SECRETS,
+    Watch,
+    leaks,
+    of_error,
+    of_model,
+    of_what_it_drags_along,
+    settings,
+)
 from tests.faults.clients import Asker, Came, made
 from tests.faults.echo import Echo
 from tests.faults.fault import PROMPT
@@ -56,7 +66,8 @@ def collected(kind: str, echo: Echo, way: str) -> dict[str, str]:
             asked(failing, way)
         logging.getLogger("of.a.library").debug("log of the test")
         warnings.warn("warning of the test", ResourceWarning, stacklevel=1)
-        shown = {**of_model(answering.held), "answer": repr(came.raw), **of_error(caught.value), **watch.shown()}
+        shown = {**of_model(answering.held), "answer": repr(came.raw), **watch.shown()}
+        shown |= {**of_error(caught.value), **of_what_it_drags_along(caught.value)}
         asyncio.run(answering.aclose())
         asyncio.run(failing.aclose())
     return shown

@@ -36,6 +36,7 @@ def read(name: str, members: str) -> Completion:
         ('"name": "f", "ARGS": {"x": 1}, "name": "g"', '"g"'),
         ('"name": "f", "ARGS": {"x": 1}, "name": {"x": 3}', '{"x": 3}'),
         ('"name": "f", "arguemnts": {"x": 5}', '{"x": 5}'),
+        ('"name": "f", "ARGS": {"x": 1}, "y": {"z": 5}', '{"z": 5}'),
         ('"x": 5, "name": "f"', "5"),
         ('"input": "what I want", "name": "f"', "what I want"),
     ],
@@ -55,7 +56,6 @@ def test_what_has_no_place_breaks_the_call_and_is_kept(name: str, members: str, 
         ('"name": "f"', "{}"),
         ('"id": "1", "name": "f", "type": "function"', "{}"),
         ('"name": "f", "ARGS": {"x": 1}, "id": 7', '{"x": 1}'),
-        ('"name": "f", "ARGS": {"x": 1}, "note": "because"', '{"x": 1}'),
         ('"note": {"name": "g"}, "name": "f", "ARGS": {"x": 1}', '{"x": 1}'),
     ],
 )
@@ -71,4 +71,13 @@ def test_what_has_no_place_is_kept_where_the_text_ends(name: str) -> None:
     parser = OutputParser(name)
     answer = fold([*parser.push(f'{before}{{"name": "f", "input": {{"x": "lo'), *parser.finish()])
     assert answer.tool_calls == ()
-    assert [(call.name, call.arguments) for call in answer.invalid_tool_calls] == [("f", '{"x": "lo')]
+    assert [(call.name, call.arguments) for call in answer.invalid_tool_calls] == [("f", ', "input": {"x": "lo')]
+
+
+@EVERY
+@pytest.mark.parametrize("members", ['"x": 5', '"x": 5, "name": ""', '"ARGS": {"x": 1}, "y": [', '"x": {"y": "z'])
+def test_an_object_without_a_name_is_text(name: str, members: str) -> None:
+    before, _, key = AROUND[name]
+    text = f"{before}{{{members.replace('ARGS', key)}}}"
+    parser = OutputParser(name)
+    assert fold([*parser.push(text), *parser.finish()]) == Completion(text=text)

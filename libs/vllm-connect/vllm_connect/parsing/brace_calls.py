@@ -21,6 +21,9 @@ __all__ = ["BraceCalls"]
 WORDS = {"None": "null", "none": "null", "True": "true", "False": "false"}
 """Python's words, which these models write too."""
 
+MARKUP = frozenset(':<>|"')
+"""What is in no text that lacks its quotes, but in one with a damaged end."""
+
 _VALUE_END = re.compile(r"[,}\]]")
 
 
@@ -113,7 +116,10 @@ class _Reader:
 
     def arguments(self) -> str:
         """Read the pairs of the outermost braces."""
-        return self._map(self._typed)
+        found = self._map(self._typed)
+        if self._at < len(self._text):
+            raise ValueError("the braces end before the text does")
+        return found
 
     def _map(self, typed: Callable[[str, str], str] | None = None) -> str:
         members: list[str] = []
@@ -166,8 +172,8 @@ class _Reader:
         said = WORDS.get(bare) or stated(bare)
         if said != quote(bare):
             return said, False
-        if ":" in bare:
-            raise ValueError("a value runs on into the next pair")
+        if not MARKUP.isdisjoint(bare):
+            raise ValueError("a value holds markup")
         return bare, True
 
     def _list(self) -> str:

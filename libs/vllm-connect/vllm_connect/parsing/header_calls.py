@@ -42,7 +42,7 @@ def header_call(
     """
     header, separator = yield from scanner.up_to(*separators, limit=MAX_NAME)
     name, call_id = read_header(header)
-    if not separator or not is_name(name):
+    if not separator or not is_name(name) or (call_id is not None and not is_name(call_id)):
         return False
     if separator == "{":
         scanner.back("{")

@@ -7,6 +7,7 @@ ends the call, so that a call that breaks off between them cannot look whole.
 
 from collections.abc import Callable
 
+from vllm_connect.parsing.bare_values import quote
 from vllm_connect.parsing.format import Block
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tools import Tools
@@ -76,10 +77,10 @@ class _Call:
         self._scanner = scanner
         self._names = names
         self._arguments = arguments
-        self._named = self._given = self._twice = False
-        self._close = ""
+        self._named = self._given = self._stray = self._wrong = False
         self._early: list[str] = []  # arguments that came before the name
-        self._strays: list[str] = []  # what may be meant for arguments and is not called so
+        self._close = ""
+        self._before: list[str] = []  # other members, as far as they came before the name
 
     def member(self, key: str) -> Reading[bool]:
         """Read the value of a key; whether it was whole, and could be what it is called."""
@@ -90,11 +91,14 @@ class _Call:
             end = yield from self._scanner.json_value(self._scanner.arguments if self._named else self._early.append)
             self._close = end or ""
             return end is not None
-        if key in OTHERS:
+        self._wrong = self._wrong or key in self._names or key in self._arguments
+        self._wrong = self._wrong or (self._given and key not in OTHERS)
+        self._stray = self._stray or key not in OTHERS
+        if self._named:
             return (yield from self._scanner.json_value(_nothing)) is not None
-        self._twice = self._twice or key in self._names or key in self._arguments
-        end = yield from self._scanner.json_value(self._strays.append)
-        self._strays.append(end or "")
+        self._before.append(f"{quote(key)}: ")
+        end = yield from self._scanner.json_value(self._before.append)
+        self._before.append(f"{end or ''}, ")
         return end is not None
 
     def _name(self) -> Reading[bool]:
@@ -108,15 +112,16 @@ class _Call:
         return True
 
     def end(self, *, whole: bool) -> bool:
-        """End the call; with two names or arguments, or some that are not called so, it is broken."""
-        if not self._named:
+        """End the call.
+
+        It is broken with two names or arguments, and where another member may be the arguments, or a piece of them that a
+        brace too many cut off.
+        """
+        if not whole or not self._named or self._wrong or (self._stray and not self._given):
+            self._scanner.keep("".join(self._before) if self._named and self._stray else "")
             return False
-        if whole and not self._twice and (self._given or not self._strays):
-            self._scanner.end(self._close)
-            return True
-        if self._strays:
-            self._scanner.arguments("".join([self._close, *self._strays]))
-        return False
+        self._scanner.end(self._close)
+        return True
 
 
 def _pass_on(scanner: Scanner, depth: int) -> Reading[None]:

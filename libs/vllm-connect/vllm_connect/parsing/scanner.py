@@ -29,6 +29,9 @@ MAX_NAME = 1024
 
 SPACE = " \t\r\n"
 
+CLOSES = ("", "}", "]", '"')
+"""What, left over, would make broken arguments look whole."""
+
 _IN_STRING = re.compile(r'["\\]')
 _OUTSIDE = re.compile(r'["{}\[\]]')
 _SCALAR_END = re.compile(r"[,}\]\s<]")
@@ -314,7 +317,7 @@ class Scanner:
 
     def begin(self, name: str, id: str | None = None) -> None:  # noqa: A002 - the wire's name
         """Name a call; it can never be taken back."""
-        self._tape = None if self._held is None else self._tape
+        self._said()
         self._space, self._after_call, self._open = "", True, True
         index = self.calls
         self.calls += 1
@@ -324,13 +327,18 @@ class Scanner:
         """Say a piece of the open call's arguments."""
         if piece:
             self._say(ToolCallDelta(self.calls - 1, None, None, piece, self._choice, ended=False))
+            self._said()
 
     def end(self, piece: str = "") -> None:
         """End the open call, with the last piece of its arguments."""
         self._open = False
         self._say(ToolCallDelta(self.calls - 1, None, None, piece, self._choice, ended=True))
-        if self._held is None:
-            self._tape = []
+        self._said()
+
+    def _said(self) -> None:
+        """Forget what was consumed, since it has been said, unless all of it may yet turn out to be text."""
+        if self._tape and self._held is None:
+            self._tape.clear()
 
     def _say(self, delta: Delta) -> None:
         (self.deltas if self._held is None else self._held).append(delta)
@@ -348,6 +356,11 @@ class Scanner:
         self._held = [] if hold else None
         self._held_from = self.calls
 
+    def keep(self, piece: str) -> None:
+        """Put text that was consumed before the call was named among what is not said yet."""
+        if piece and self._tape is not None and self._held is None:
+            self._tape.insert(0, piece)
+
     def held_calls(self) -> list[Delta]:
         """Give the calls that wait to be accepted."""
         return self._held or []
@@ -358,12 +371,16 @@ class Scanner:
         self._held = self._tape = None
 
     def reject(self) -> None:
-        """End the block: what was not said as a call is text."""
+        """End the block: what was not said is text, or a piece of the call that broke."""
+        broken = self._open and self._held is None
         if self._held is not None:
             self.calls = self._held_from
             self._after_call = self._after_call and self.calls > 0
         self._held = None
         self._open = False
-        tape, self._tape = self._tape, None
-        if tape and (piece := "".join(tape)):
+        piece = "".join(self._tape or ())
+        self._tape = None
+        if not broken and piece:
             self.text(piece)
+        elif piece.strip() not in CLOSES:
+            self.arguments(piece)

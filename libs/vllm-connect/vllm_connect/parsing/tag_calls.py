@@ -170,7 +170,7 @@ class TagCalls:
         head, end = yield from scanner.up_to(self.head_end, limit=MAX_NAME)
         key, is_text = self.read_key(head)
         if not end or not (tools.takes(name, key) or is_key(key)):
-            arguments.broken(key or head, "")
+            arguments.broken(head, "")
             return False
         closer, raw = self.parameter_end, False
         if self.raw and (yield from scanner.find(self.raw[0])):

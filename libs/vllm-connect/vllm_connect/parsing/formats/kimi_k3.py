@@ -8,9 +8,13 @@ nowhere else, `"` is written `&quot;` and `&` is `&amp;`.
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.tag_calls import TagCalls
 
+MARK = "<|"
+
 
 def _attribute(head: str, name: str) -> str | None:
     _, found, rest = head.partition(f'{name}="')
+    if MARK in head:  # the head's own end was damaged
+        return None
     return rest.partition('"')[0].replace("&quot;", '"').replace("&amp;", "&") if found else None
 
 

@@ -9,10 +9,13 @@ from vllm_connect.parsing.header_calls import header_call
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
+CONSTRAIN = "<|constrain|>"
+
 
 def _read_header(header: str) -> tuple[str, str | None]:
-    name = header.partition("<|")[0].split()
-    return (name[0] if name else ""), None
+    """Read `f <|constrain|>json`; with anything else beside the name it is none."""
+    name, *kind = header.replace(CONSTRAIN, " ").split()[:3] or [""]
+    return (name if all(word.isalnum() for word in kind) and len(kind) < 2 else ""), None  # noqa: PLR2004 - name and kind
 
 
 def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:

@@ -174,4 +174,24 @@ FAULTS = (
         url="https://gpu.test",
         settings=PROXIED,
     ),
+    Fault(
+        "F117a",
+        "a key with a line end, as files have it",
+        Wants(text="Hi", sent={"authorization": f"Bearer {CANARY}"}),
+        **then_fine(),
+        settings={"api_key": f" {CANARY}\n"},
+    ),
+    *(
+        Fault(
+            number,
+            title,
+            Wants(ConfigurationError, says="not shown", early=True, requests=0),
+            **both(FINE),
+            settings={"api_key": key},
+        )
+        for number, title, key in (
+            ("F117b", "a key of two lines", f"{CANARY}\nx"),
+            ("F118", "a key that is no ASCII", f"{CANARY}-ключ"),
+        )
+    ),
 )

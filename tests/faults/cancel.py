@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 from tqdm import tqdm
-from vllm_connect import AsyncVllmClient, ChatRequest, VllmConfig
 
+from tests.faults.clients import CLIENTS, made
 from tests.faults.load_server import running, seen
 from tests.faults.plots import plot_cancel
 from tests.pages import replace_section
@@ -88,20 +88,19 @@ class Storm:
         return "\n".join(["| cancel | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 
-async def _storm(url: str, result: Storm, seed: int) -> dict[str, float]:
+async def _storm(url: str, result: Storm, kind: str, seed: int) -> dict[str, float]:
     chance = random.Random(seed)  # noqa: S311 - repeatable, no secret
     process = psutil.Process()
     before = process.num_fds(), len(asyncio.all_tasks())
     numbers = iter(range(result.requests))
     left_at: dict[str, float] = {}
-    config = VllmConfig(base_url=url, max_connections=result.pool, max_retries=0)
+    asker = made(kind, url, max_connections=result.pool)
 
-    async def ask(client: AsyncVllmClient, prompt: str) -> str:
-        request = ChatRequest(messages=[{"role": "user", "content": prompt}], model="demo", stream=True)
-        return (await client.complete(request)).text
+    async def ask(prompt: str) -> str:
+        return asker.joined([piece async for piece in asker.astream(prompt)]).text
 
-    async def leave(client: AsyncVllmClient, number: int) -> None:
-        task = asyncio.ensure_future(ask(client, f"hold r{number}"))
+    async def leave(number: int) -> None:
+        task = asyncio.ensure_future(ask(f"hold r{number}"))
         await asyncio.sleep(chance.uniform(0, LONGEST))
         left_at[f"r{number}"] = time.monotonic()
         task.cancel()
@@ -111,23 +110,23 @@ async def _storm(url: str, result: Storm, seed: int) -> dict[str, float]:
         except asyncio.CancelledError:
             result.cancelled += 1
 
-    async def work(client: AsyncVllmClient) -> None:
+    async def work() -> None:
         for number in numbers:
             if chance.random() < SHARE:
-                await leave(client, number)
+                await leave(number)
             else:
-                right = await ask(client, f"r{number}") == TEXT
+                right = await ask(f"r{number}") == TEXT
                 result.answered += right
                 result.wrong += not right
             bar.update()
 
     with tqdm(total=result.requests, unit="request", mininterval=1) as bar:
-        async with AsyncVllmClient(config) as client:
-            await asyncio.gather(*(work(client) for _ in range(result.callers)))
-            after = await asyncio.gather(*(asyncio.wait_for(ask(client, "r"), 10) for _ in range(AFTERWARDS)))
-            result.afterwards = after.count(TEXT)
-            told = await asyncio.to_thread(seen, url)
-            result.orphans, result.most_open = told["writing"], told["open"]
+        await asyncio.gather(*(work() for _ in range(result.callers)))
+        after = await asyncio.gather(*(asyncio.wait_for(ask("r"), 10) for _ in range(AFTERWARDS)))
+        result.afterwards = after.count(TEXT)
+        told = await asyncio.to_thread(seen, url)
+        result.orphans, result.most_open = told["writing"], told["open"]
+        await asker.aclose()
     await asyncio.sleep(0.1)
     gc.collect()
     left = len(asyncio.all_tasks()) - before[1]
@@ -136,12 +135,12 @@ async def _storm(url: str, result: Storm, seed: int) -> dict[str, float]:
     return left_at
 
 
-def storm(requests: int, pool: int = 10, contention: int = 4, seed: int = 1) -> Storm:
-    """Run the requests and measure."""
+def storm(requests: int, kind: str = "core", *, pool: int = 10, contention: int = 4, seed: int = 1) -> Storm:
+    """Run the requests through one of the clients and measure."""
     result = Storm(requests, pool, pool * contention)
     with running() as url:
         started = time.monotonic()
-        left_at = asyncio.run(_storm(url, result, seed))
+        left_at = asyncio.run(_storm(url, result, kind, seed))
         result.seconds = time.monotonic() - started
         noticed: dict[str, float] = seen(url)["left"]
     result.lags = sorted(at - left_at[name] for name, at in noticed.items())
@@ -152,11 +151,12 @@ def main() -> int:
     """Run, print, plot, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=50_000)
+    parser.add_argument("--client", choices=[*CLIENTS], default="core")
     parser.add_argument("--pool", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="write cookbook/reliability.md and its image")
     args = parser.parse_args()
-    result = storm(args.requests, args.pool, seed=args.seed)
+    result = storm(args.requests, args.client, pool=args.pool, seed=args.seed)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "cancel.json").write_text(json.dumps(asdict(result)))
     plot_cancel(result, RESULTS / "cancel.png")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 from tqdm import tqdm
-from vllm_connect import AsyncVllmClient, ChatRequest, TextDelta, VllmConfig
 
+from tests.faults.clients import CLIENTS, made
 from tests.faults.load_server import running, seen
 from tests.faults.plots import plot_soak
 from tests.pages import replace_section
@@ -94,39 +94,38 @@ class Soak:
         return "\n".join(["| soak | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 
-async def _soak(url: str, result: Soak) -> None:
+async def _soak(url: str, result: Soak, kind: str) -> None:
     process = psutil.Process()
     before = process.num_fds(), len(asyncio.all_tasks())
-    request = ChatRequest(messages=[{"role": "user", "content": "r0"}], model="demo")
+    asker = made(kind, url, api_key="sk-soak")
     numbers = iter(range(result.streams))
     every = max(1, result.streams // 100)
     done = 0
     with tqdm(total=result.streams, unit="stream", mininterval=1) as bar:
-        async with AsyncVllmClient(VllmConfig(base_url=url, api_key="sk-soak", max_retries=0)) as client:
 
-            async def work() -> None:
-                nonlocal done
-                for _ in numbers:
-                    deltas = [delta async for several in client.stream(request) for delta in several]
-                    result.wrong += "".join(d.text for d in deltas if isinstance(d, TextDelta)) != TEXT
-                    done += 1
-                    bar.update()
-                    if done % every == 0:
-                        memory = process.memory_info().rss / MEGABYTE
-                        result.samples.append(Sample(done, memory, process.num_fds(), len(asyncio.all_tasks())))
+        async def work() -> None:
+            nonlocal done
+            for _ in numbers:
+                result.wrong += asker.joined([piece async for piece in asker.astream("r0")]).text != TEXT
+                done += 1
+                bar.update()
+                if done % every == 0:
+                    memory = process.memory_info().rss / MEGABYTE
+                    result.samples.append(Sample(done, memory, process.num_fds(), len(asyncio.all_tasks())))
 
-            await asyncio.gather(*(work() for _ in range(result.concurrency)))
+        await asyncio.gather(*(work() for _ in range(result.concurrency)))
+    await asker.aclose()
     await asyncio.sleep(0.1)
     gc.collect()
     result.left = process.num_fds() - before[0], len(asyncio.all_tasks()) - before[1]
 
 
-def soak(streams: int, concurrency: int) -> Soak:
-    """Run the streams and measure."""
+def soak(streams: int, concurrency: int, kind: str = "core") -> Soak:
+    """Run the streams through one of the clients and measure."""
     result = Soak(streams, concurrency)
     with running() as url:
         started = time.monotonic()
-        asyncio.run(_soak(url, result))
+        asyncio.run(_soak(url, result, kind))
         result.seconds = time.monotonic() - started
         result.orphans = seen(url)["open"]
     return result
@@ -136,10 +135,11 @@ def main() -> int:
     """Run, print, plot, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=100_000)
+    parser.add_argument("--client", choices=[*CLIENTS], default="core")
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--write", action="store_true", help="write cookbook/reliability.md and its image")
     args = parser.parse_args()
-    result = soak(args.streams, args.concurrency)
+    result = soak(args.streams, args.concurrency, args.client)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "soak.json").write_text(json.dumps({**asdict(result), "growth": result.growth}, indent=1))
     plot_soak(result, RESULTS / "soak.png")

@@ -7,9 +7,9 @@ from tests.faults.plots import plot_cancel, plot_soak
 from tests.faults.soak import soak
 
 
-def test_a_small_soak(tmp_path: Path) -> None:
+def test_a_small_soak(kind: str, tmp_path: Path) -> None:
     """F114."""
-    result = soak(streams=400, concurrency=64)
+    result = soak(400, 64, kind)
     assert (result.wrong, result.left, result.orphans) == (0, (0, 0), 0)
     assert result.samples[-1].streams == 400
     assert max(sample.descriptors for sample in result.samples) <= 64 + 32
@@ -18,9 +18,9 @@ def test_a_small_soak(tmp_path: Path) -> None:
     assert (tmp_path / "soak.png").stat().st_size > 1000
 
 
-def test_a_small_storm(tmp_path: Path) -> None:
+def test_a_small_storm(kind: str, tmp_path: Path) -> None:
     """F11."""
-    result = storm(requests=500)
+    result = storm(500, kind)
     assert result.cancelled + result.answered == 500
     assert result.cancelled > 250
     assert (result.wrong, result.orphans, result.left) == (0, 0, (0, 0))

@@ -29,6 +29,16 @@ ALTERNATE = """
 {%- set turn.at = turn.at + 1 -%}
 {%- endif -%}
 {%- endfor -%}"""
+COUNTED_SYSTEM = """
+{%- if messages[0].role == 'system' -%}
+{{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') -}}
+{%- endif -%}"""
+RESULTS_ALTERNATE = """
+{%- for m in messages if m.role != 'system' -%}
+{%- if (m.role in ['user', 'tool']) != (loop.index0 % 2 == 0) -%}
+{{- raise_exception('Conversation roles must alternate between user/tool and assistant') -}}
+{%- endif -%}
+{%- endfor -%}"""
 KNOWN_ROLES = """
 {%- for m in messages if m.role not in ('system', 'user', 'assistant', 'tool') -%}
 {{- raise_exception('Unexpected message role.') -}}
@@ -85,6 +95,9 @@ ROLE_RULES: dict[str, str] = {
         "After the optional system message, conversation roles must alternate user/assistant/user/assistant/..."
     )
     + NINE_CHARACTERS,
+    "mistral-7b-v0.1": COUNTED_SYSTEM
+    + alternate("Conversation roles must alternate user/assistant/user/assistant/..."),
+    "gemma-tools": RESULTS_ALTERNATE,
     "llama-2": alternate("Conversation roles must alternate user/assistant/user/assistant/..."),
     "gemma-2": NO_SYSTEM + alternate("Conversation roles must alternate user/assistant/user/assistant/..."),
     "gemma-3": FIRST_ONLY + alternate("Conversation roles must alternate user/assistant/user/assistant/..."),

@@ -11,7 +11,7 @@ import msgspec
 
 from vllm_connect.client_parsing import ParsingFilter
 from vllm_connect.completion import fold_choices
-from vllm_connect.conversation import apply_policy, learned_policy
+from vllm_connect.conversation import apply_policy, learned_policies
 from vllm_connect.deltas import Delta, Metadata, ReasoningDelta, Usage, UsageReport
 from vllm_connect.errands import Errand, json_post, member, refuse
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
@@ -197,8 +197,10 @@ class ChatExchange(Exchange):
         """Learn from the template's complaint how the conversation must be; True if it is now another."""
         if self._asked.message_policy != "auto":
             return False
-        learned = learned_policy(self._fitted.policy, error.message)
-        if learned is None or apply_policy(self._request.messages, learned) == self._request.messages:
+        messages = self._request.messages
+        candidates = learned_policies(self._fitted.policy, error.message)
+        learned = next((policy for policy in candidates if apply_policy(messages, policy) != messages), None)
+        if learned is None:
             return False
         self._knowledge.learn_policy(self._asked.model, learned)
         self._fit()

@@ -7,7 +7,7 @@ from those words. What is changed is changed the same way on every turn, so that
 server's prefix cache holds it. Source: the templates of the families in family_policies.py and vLLM's issues about them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from vllm_connect.short_ids import with_short_ids
 from vllm_connect.single_calls import singly_called
 
-__all__ = ["AS_IT_IS", "MessagePolicy", "apply_policy", "learned_policy"]
+__all__ = ["AS_IT_IS", "MessagePolicy", "apply_policy", "learned_policies"]
 
 Message = dict[str, Any]
 
@@ -34,7 +34,8 @@ class MessagePolicy(BaseModel):
     system: Literal["keep", "first_user"] = "keep"
     """Put the leading system message before the text of the first user turn, for templates without a system role."""
     alternate: bool = False
-    """Make one turn of user or assistant turns that follow each other; a user turn after a tool's result joins that."""
+    """Make one turn of user or assistant turns that follow each other; a user turn after a tool's result joins that, and
+    an empty one stands before an assistant's that begins the conversation."""
     flat_content: bool = False
     """Make one string of content that is a list of texts."""
     tool_media: Literal["keep", "user"] = "keep"
@@ -88,22 +89,28 @@ LESSONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 """What servers say, in lower case, and what of a policy answers it."""
 
 
-def learned_policy(policy: MessagePolicy, complaint: str) -> MessagePolicy | None:
+ALTERNATION = "roles must alternate"
+UNSAID: tuple[dict[str, Any], ...] = ({"system": "first_user"}, {"single_calls": True})
+"""What else a template may mean that asks for alternation: it counts a system message, or each of several results."""
+
+
+def learned_policies(policy: MessagePolicy, complaint: str) -> Iterator[MessagePolicy]:
     """Learn from what the server says of a conversation.
 
     Args:
         policy: The policy in force.
         complaint: The text of its 400.
 
-    Returns:
-        A policy that changes more; None where the text teaches nothing.
+    Yields:
+        Policies that change more, the likeliest first; none where the text teaches nothing.
     """
     said = complaint.lower()
     learned = policy
     for words, changes in LESSONS:
         if any(word in said for word in words):
             learned = learned.model_copy(update=changes)
-    return learned if learned != policy else None
+    further = [learned.model_copy(update=changes) for changes in UNSAID] if ALTERNATION in said else []
+    yield from (candidate for candidate in (learned, *further) if candidate != policy)
 
 
 def apply_policy(messages: Sequence[Message], policy: MessagePolicy) -> list[Message]:
@@ -177,6 +184,8 @@ def _alternating(messages: list[Message]) -> list[Message]:
     out: list[Message] = []
     for message in messages:
         role = message.get("role")
+        if role == "assistant" and all(before.get("role") == "system" for before in out):
+            out.append({"role": "user", "content": ""})
         if out and role in ("user", "assistant") and out[-1].get("role") == role:
             out[-1] = _joined(out[-1], message)
         elif out and role == "user" and out[-1].get("role") == "tool":

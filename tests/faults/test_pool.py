@@ -108,7 +108,7 @@ async def test_streams_that_nobody_reads_in_a_loop(kind: str, mode: str) -> None
 def test_an_answer_that_had_come_is_read_late(kind: str, *, expired: bool) -> None:
     """F103: what the machine has received is not lost, be it by another call or not."""
     with FaultServer(ALL_AT_ONCE, FINE) as server:
-        asker = made(kind, server.url, timeout={"stall": 0.05}, coalesce=False)
+        asker = made(kind, server.url, timeout={"stall": 0.05}, coalesce=False, max_connections=1)
         stream: Any = asker.stream("Hi")
         first = next(stream)
         assert server.said.wait(10)

@@ -34,6 +34,8 @@ READ_SIZE = 65536
 GRACE = 0.05
 """Seconds to wait for the end of a body of which nothing more is wanted, so that its connection can be kept."""
 SOON = Timeouts(first_token=GRACE)
+LOOK = 1.0
+"""Seconds between two looks for streams that nobody reads; where no slot is free, every call looks."""
 TICK = 5.0
 """Seconds that one system call waits at most; the same for every read, it need not be set for each."""
 LEAST = 0.001
@@ -261,6 +263,7 @@ class _Idle:
         self._lock = threading.Lock()
         self._connections: list[_Connection] = []
         self._lent: set[_Connection] = set()
+        self.next_look = 0.0
 
     def lend(self, connection: _Connection) -> None:
         """Give a connection to the reader of an answer."""
@@ -274,9 +277,9 @@ class _Idle:
             self._lent.discard(connection)
         return lent
 
-    def expire(self) -> None:
+    def expire(self, now: float) -> None:
         """Let go of the streams that somebody holds and has not read for too long."""
-        now = time.monotonic()
+        self.next_look = now + LOOK
         with self._lock:
             expired = {connection for connection in self._lent if connection.expire(now)}
             self._lent -= expired
@@ -331,7 +334,6 @@ class SocketPool:
             self._idle = self._fresh()
         idle = self._idle
         place = Place(self._route, timers, streaming=request.streaming)
-        idle.expire()
         _wait_for_slot(idle, place)
         connection = None
         keep = False
@@ -380,8 +382,14 @@ class SocketPool:
 
 
 def _wait_for_slot(idle: _Idle, place: Place) -> None:
+    now = time.monotonic()
+    if now >= idle.next_look:
+        idle.expire(now)
+    if idle.slots.acquire(blocking=False):
+        return
+    idle.expire(now)
     timers = place.timers
-    left = timers.left(time.monotonic())
+    left = timers.left(now)
     wait = min(timers.timeouts.pool or math.inf, left)
     if not idle.slots.acquire(timeout=None if math.isinf(wait) else max(wait, 0)):
         raise place.timed_out("pool" if wait < left else "total")

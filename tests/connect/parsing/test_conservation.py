@@ -59,8 +59,13 @@ def damaged(source: random.Random, text: str) -> str:
 
 
 def parse(name: str, text: str, tools: list[dict[str, Any]] | None) -> Completion:
-    parser = OutputParser(name, None, tools, new_id=lambda tool, index: f"{tool}{index}")
-    return fold([*parser.push(text), *parser.finish()], tools=tools)
+    answers = []
+    for pieces in ([text], list(text)):
+        parser = OutputParser(name, None, tools, new_id=lambda tool, index: f"{tool}{index}")
+        deltas = [delta for piece in pieces for delta in parser.push(piece)]
+        answers.append(fold([*deltas, *parser.finish()], tools=tools))
+    assert answers[0] == answers[1], text
+    return answers[0]
 
 
 def said_by(answer: Completion) -> str:
@@ -80,6 +85,16 @@ def test_no_word_disappears(name: str, tools: list[dict[str, Any]] | None) -> No
         text = damaged(source, f"{words.new()} {RENDERERS[name](calls)} {words.new()}")
         answer = parse(name, text, tools)
         said = said_by(answer)
+        assert [word for word in words.all if word in text and word not in said] == [], text
+
+
+def test_no_word_disappears_where_nothing_is_known() -> None:
+    source = random.Random(1)  # noqa: S311 - texts, not secrets
+    for name in [*RENDERERS] * (6 * FACTOR):
+        words = Words()
+        calls: list[Call] = [(source.choice(NAMES), arguments(source, words)) for _ in range(2)]
+        text = damaged(source, f"{words.new()} {RENDERERS[name](calls)} {words.new()}")
+        said = said_by(parse("auto", text, TOOLS))
         assert [word for word in words.all if word in text and word not in said] == [], text
 
 

@@ -107,14 +107,22 @@ HERMES = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
             '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{"x": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
             "deepseek_v31",
         ),
+        (
+            '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{"x": 1}\n```<｜tool▁call▁end｜>',
+            "deepseek_v3",
+        ),
+        ('<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"x": 1}<|call|>', "openai"),
+        ('<|start|>assistant<|channel|>analysis to=functions.f code<|message|>{"x": 1}<|call|>', "openai"),
         ("<|tool_call>call:f{x:1}<tool_call|>", "gemma4"),
     ],
 )
 def test_any_unmistakable_format_is_sniffed(text: str, via: str) -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
     for parser in ("auto", via):
-        (call,) = parse_output(f"Well. {text}", tool_parser=parser, tools=tools).tool_calls
-        assert (call.name, call.parsed()) == ("f", {"x": 1})
+        for pieces in ([text], list(text)):
+            reader = OutputParser(parser, None, tools)
+            (call,) = fold([d for piece in pieces for d in reader.push(piece)] + reader.finish()).tool_calls
+            assert (call.name, call.parsed()) == ("f", {"x": 1})
 
 
 def test_recovery_takes_only_what_is_complete_declared_and_fitting() -> None:

@@ -58,6 +58,23 @@ def test_an_undeclared_parameter_is_json_if_it_can_be() -> None:
     assert Tools(None).typed("f", "k", "5") == '"5"'
 
 
+def test_a_parameter_that_the_schema_declares_elsewhere() -> None:
+    def typed(parameters: dict[str, Any], key: str, text: str) -> str:
+        tools = Tools([{"type": "function", "function": {"name": "f", "parameters": parameters}}])
+        assert tools.takes("f", "k") is ("k" in str(parameters))
+        return tools.typed("f", key, text)
+
+    assert typed({"type": "object", "additionalProperties": {"type": "string"}}, "other", "5") == '"5"'
+    assert (
+        typed({"additionalProperties": {"type": "integer"}, "properties": {"k": {"type": "string"}}}, "k", "5") == '"5"'
+    )
+    assert typed({"additionalProperties": True, "properties": {}}, "other", "5") == "5"
+    inner = {"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"k": {"type": "string"}}}}}
+    assert typed(inner, "k", "5") == '"5"'
+    assert typed({"allOf": [{"required": []}, {"properties": {"k": {"type": "string"}}}]}, "k", "5") == '"5"'
+    assert typed({"properties": None}, "other", "5") == "5"
+
+
 def test_a_schema_that_refers_to_itself_ends() -> None:
     root = {"$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "integer"}]}}}
     assert "integer" in schema_types({"$ref": "#/$defs/A"}, root)

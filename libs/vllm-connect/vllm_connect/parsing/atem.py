@@ -5,6 +5,7 @@ stands in a message to the tool, `<|start|>assistant to=f<|message|>`. A bare na
 Source: the muse and muse_glimmer parsers of vLLM 0.33.0.
 """
 
+from vllm_connect.parsing.header_calls import is_name
 from vllm_connect.parsing.tag_calls import TagCalls
 from vllm_connect.parsing.tools import Tools
 
@@ -28,5 +29,12 @@ atem_calls = TagCalls(
 
 def is_addressed(recipient: str, tools: Tools) -> bool:
     """Tell whether a header is one: to somebody there is, or to a tool of the request."""
-    known = recipient in PEOPLE or tools.declares(recipient)
-    return known or tools.declares(recipient.rpartition(".")[2]) or tools.declares(recipient.partition(".")[0])
+    if recipient in PEOPLE:
+        return True
+    if not is_name(recipient):
+        return False
+    return (
+        tools.declares(recipient)
+        or tools.declares(recipient.rpartition(".")[2])
+        or tools.declares(recipient.partition(".")[0])
+    )

@@ -9,7 +9,7 @@ from vllm_connect.parsing.format import Block
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
-__all__ = ["header_call", "header_calls", "is_key", "is_name"]
+__all__ = ["header_call", "header_calls", "is_key", "is_name", "named_call"]
 
 
 def is_name(text: str) -> bool:
@@ -50,6 +50,11 @@ def header_call(
     for fence in fences:
         if (yield from scanner.find(fence)):
             yield from scanner.space()
+    return (yield from named_call(scanner, name, call_id))
+
+
+def named_call(scanner: Scanner, name: str, call_id: str | None = None) -> Reading[bool]:
+    """Read the arguments of a call whose name is known; False where no object comes, or not all of it."""
     if (yield from scanner.peek()) != "{":
         return False
     scanner.begin(name, call_id)

@@ -153,6 +153,13 @@ class Scanner:
         while True:
             self.steps += 1
             match = found.pattern.search(self._text, self._at)
+            if match is not None and found.nested and not self._closed:
+                keep = found.kept(self._text, self._at)
+                if len(self._text) - keep < match.start():  # a longer word began before it, and may yet be whole
+                    if (free := len(self._text) - self._at - keep) > 0:
+                        pass_on(self.take(free))
+                    yield from self._more()
+                    continue
             if match is not None:
                 if match.start() > self._at:
                     pass_on(self.take(match.start() - self._at))

@@ -18,7 +18,7 @@ BY_NEXT = {
 }
 """The format by the character that follows an opener, white space aside; the empty one is any other."""
 
-PREFERRED = ("deepseek_v31", "kimi_k2", "deepseek_v4", "qwen3_coder")
+PREFERRED = ("deepseek_v3", "kimi_k2", "deepseek_v4", "qwen3_coder")
 """Which format has an opener that several share and nothing tells apart."""
 
 
@@ -33,7 +33,12 @@ def sniffing_format() -> Format:
                 by_opener.setdefault(opener, format_)
     openers = tuple(word for word in by_opener if not any(word != o and word.startswith(o) for o in by_opener))
 
+    harmony = find_format("openai")
+    channels = tuple(word for word in harmony.openers if word.startswith("<|channel|>"))
+
     def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+        if opener == "<|start|>assistant" and (channel := (yield from scanner.find(*channels))):
+            return (yield from harmony.block(scanner, channel, tools))
         choices = BY_NEXT.get(opener)
         if choices is None:
             return (yield from by_opener[opener].block(scanner, opener, tools))

@@ -18,12 +18,14 @@ class Stops:
 
     Attributes:
         pattern: Finds the first of them.
+        nested: Whether one of them is inside of another, so that a word may be found where a longer one is still to come.
     """
 
-    __slots__ = ("_beginnings", "_first", "_longest", "pattern")
+    __slots__ = ("_beginnings", "_first", "_longest", "nested", "pattern")
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.pattern = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)))
+        self.nested = any(inner in outer[:-1] for inner in words for outer in words)
         self._beginnings = frozenset(word[:length] for word in words for length in range(1, len(word)))
         self._longest = max(map(len, self._beginnings), default=0)
         firsts = "".join({word[0] for word in words if len(word) > 1})

@@ -41,11 +41,11 @@ class Tools:
 
     def takes(self, name: str, key: str) -> bool:
         """Tell whether a tool declares a parameter."""
-        return key in (self._parameters.get(name, {}).get("properties") or ())
+        return key in self._properties(name)
 
     def may_take(self, key: str) -> bool:
         """Tell whether some tool may have a parameter of a name."""
-        return not self.known or any(key in (schema.get("properties") or ()) for schema in self._parameters.values())
+        return not self.known or any(key in self._properties(name) for name in self._parameters)
 
     def misfit(self, name: str, arguments: str) -> str | None:
         """Say why a call cannot be meant.
@@ -80,11 +80,19 @@ class Tools:
             JSON text of the value; a string where no type says otherwise.
         """
         schema = self._parameters.get(name, {})
-        properties = schema.get("properties")
-        declared = properties.get(key) if isinstance(properties, Mapping) else None
+        properties = self._properties(name)
+        declared = properties.get(key)
+        if declared is None:
+            others = keyword(schema, "additionalProperties", schema)
+            declared = others if isinstance(others, Mapping) else None
         if declared is None:
             return quote(text) if not properties and not self.known else json_or_text(text)
         return self.typed_by(declared, text, schema)
+
+    def _properties(self, name: str) -> Mapping[str, Any]:
+        schema = self._parameters.get(name, {})
+        found = keyword(schema, "properties", schema)
+        return found if isinstance(found, Mapping) else {}
 
     def schema(self, name: str) -> Mapping[str, Any]:
         """Give the schema of a tool's parameters; empty where it is not known."""

@@ -5,8 +5,8 @@ r"""DeepSeek V3 and R1.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import header_call
-from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.header_calls import header_call, is_name, named_call
+from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tools import Tools
 
 BEGIN, CALL, SEPARATOR = "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>"
@@ -19,10 +19,14 @@ def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
         yield from scanner.space()
         if mark != CALL and not (yield from scanner.find(CALL)):
             return False
-        kind, mark = yield from scanner.up_to(SEPARATOR, limit=64)
-        if not mark or not kind.strip().isidentifier():
+        kind, mark = yield from scanner.up_to(SEPARATOR, limit=MAX_NAME)
+        if not mark or not is_name(kind.strip()):
             return False
-        if not (yield from header_call(scanner, ("\n", "```"), fences=("```json", "json"))):
+        if (yield from scanner.peek()) == "{":  # as V3.1 writes it, without a kind
+            whole = yield from named_call(scanner, kind.strip())
+        else:
+            whole = yield from header_call(scanner, ("\n", "```"), fences=("```json", "json"))
+        if not whole:
             return False
         yield from scanner.space()
         yield from scanner.find("```")

@@ -124,10 +124,14 @@ def _variables(error: BaseException) -> str:
 class _Events(BaseEventHandler):
     """Keeps what LlamaIndex tells those who watch."""
 
-    events: list[Any] = []  # noqa: RUF012 - pydantic copies it
+    events: dict[str, list[Any]] = {}  # noqa: RUF012 - pydantic copies it
 
     def handle(self, event: Any, **_: Any) -> None:
-        self.events.append(event)
+        self.events.setdefault(event.class_name(), []).append(event)
+
+    def first_and_last(self) -> list[Any]:
+        """Give two of each kind: every event of a stream has all that came before it."""
+        return [event for kind in self.events.values() for event in (kind[0], kind[-1])]
 
 
 class Watch(logging.Handler):
@@ -171,5 +175,5 @@ class Watch(logging.Handler):
             "traces": " ".join(
                 run.model_dump_json() if hasattr(run, "model_dump_json") else repr(run) for run in self._runs
             ),
-            "events": " ".join(f"{event!r}" for event in self._events.events),
+            "events": " ".join(f"{event!r}" for event in self._events.first_and_last()),
         }

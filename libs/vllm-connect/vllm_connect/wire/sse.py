@@ -117,7 +117,7 @@ class SSEDecoder:
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block and len(block) <= self._limit:
                 events.append(block[6:])
-            else:
+            elif block:
                 self._read_block(block, events)
         if rest:
             self._read_block(rest, events, ended=False)

@@ -232,7 +232,7 @@ BLOCKS = [
         "text document",
         "base64",
         {"type": "text-plain", "base64": TEXT_64, "mime_type": "text/plain"},
-        lambda _: DocumentBlock(url=f"data:text/plain;base64,{TEXT_64}"),
+        None,
         SAID,
     ),
     Block(
@@ -277,6 +277,20 @@ BLOCKS = [
         "OpenAI",
         {"type": "file", "file": {"filename": "a.txt", "file_data": f"data:text/plain;base64,{TEXT_64}"}},
         None,
+        SAID,
+    ),
+    Block(
+        "text document",
+        "OpenAI, bare base64",
+        {"type": "input_file", "filename": "a.txt", "file_data": TEXT_64},
+        None,
+        SAID,
+    ),
+    Block(
+        "text document",
+        "data URL",
+        {"type": "file", "url": f"data:text/plain;base64,{TEXT_64}", "mime_type": "text/plain"},
+        lambda _: DocumentBlock(url=f"data:text/plain;base64,{TEXT_64}"),
         SAID,
     ),
     Block(

@@ -121,7 +121,7 @@ def _plain_text(block: Mapping[str, Any]) -> Part:
     """Write a text document, which may hold its text as it is or in base64."""
     if isinstance(block.get("text"), str):
         return _text_block(block)
-    data, _ = _data(block)
+    data, _ = _data(_unpacked(block))
     if data is None:
         raise ConfigurationError('it needs "text" or "base64": nothing is downloaded, so give what is in it')
     return _decoded(data)
@@ -198,9 +198,7 @@ def _raw_url(kind: str) -> Callable[[Mapping[str, Any]], Part]:
 
 def _file(block: Mapping[str, Any]) -> Part:
     """Write a file whose kind vLLM takes: an image, audio, video or text."""
-    inner = block.get("file")
-    if isinstance(inner, Mapping) or isinstance(block.get("file_data"), str):
-        block = _from_data_url(inner if isinstance(inner, Mapping) else block)
+    block = _unpacked(block)
     if (text := _plain(block)) is not None:
         return _text(text)
     data, mime = _data(block)
@@ -246,10 +244,16 @@ def _plain(block: Mapping[str, Any]) -> str | None:
     return "\n".join(texts)
 
 
-def _from_data_url(inner: Mapping[str, Any]) -> dict[str, Any]:
-    """Read OpenAI's `{"file_data": "data:application/pdf;base64,…"}` as a standard block."""
-    head, _, data = str(inner.get("file_data") or "").partition(";base64,")
-    return {"base64": data, "mime_type": head.removeprefix("data:")} if data else {}
+def _unpacked(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read OpenAI's `{"file_data": "data:application/pdf;base64,…"}`, or a URL like it, as a standard block."""
+    inner = block.get("file")
+    given = inner if isinstance(inner, Mapping) else block
+    url = _url(given)
+    packed = url if isinstance(url, str) and url[:5].lower() == "data:" else given.get("file_data")
+    if not isinstance(packed, str):
+        return given
+    head, found, data = packed.partition(";base64,")
+    return {"base64": data if found else packed, "mime_type": head[5:] if found else _named_type(given)}
 
 
 def _input_image(block: Mapping[str, Any]) -> Part:

@@ -264,7 +264,7 @@ class FaultServer:
         with self._lock:
             return len(self._open)
 
-    def wait_for_hang_up(self, seconds: float = 2.0) -> float:
+    def wait_for_hang_up(self, seconds: float = 30.0) -> float:
         """Wait until a client hung up on a script; return when."""
         until = time.monotonic() + seconds
         while not self.hung_up:
@@ -273,7 +273,7 @@ class FaultServer:
             time.sleep(0.002)
         return self.hung_up[-1]
 
-    def wait_until_closed(self, seconds: float = 2.0) -> None:
+    def wait_until_closed(self, seconds: float = 30.0) -> None:
         """Wait until no connection is open."""
         until = time.monotonic() + seconds
         while self.open_connections:

@@ -5,7 +5,6 @@ import gc
 import multiprocessing
 import os
 import threading
-import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
@@ -50,6 +49,12 @@ def config(server: FaultServer, **settings: object) -> VllmConfig:
     return VllmConfig(base_url=server.url, **{"timeout": 5, **settings})
 
 
+async def asked(server: FaultServer) -> None:
+    """Wait until a request has come."""
+    while not server.requests:  # noqa: ASYNC110 - the server is in a thread
+        await asyncio.sleep(0.001)
+
+
 def test_kept(carry: Carry, server: FaultServer) -> None:
     got = carry(config(server), ASK, ASK, ASK)
     assert got.body == b'{"version": "0.32.0"}'
@@ -76,9 +81,7 @@ AFTER_THE_LAST: dict[str, Script] = {
 @pytest.mark.parametrize("script", AFTER_THE_LAST.values(), ids=AFTER_THE_LAST)
 def test_not_kept(carry: Carry, script: Script) -> None:
     with FaultServer(script) as server:
-        started = time.monotonic()
         carry(config(server), CHAT, CHAT, until=b"[DONE]")
-        assert time.monotonic() - started < 2
         assert (len(server.requests), server.connections) == (2, 2)
         server.wait_until_closed()
 
@@ -110,8 +113,7 @@ def test_left_early() -> None:
         with suppress(KeyError), transport.open(CHAT, timers(config(server))) as reply:
             next(iter(reply))
             raise KeyError
-        left = time.monotonic()
-        assert server.wait_for_hang_up() - left < 0.25
+        server.wait_for_hang_up()
 
 
 async def test_left_early_by_a_loop() -> None:
@@ -121,9 +123,8 @@ async def test_left_early_by_a_loop() -> None:
             async with transport.open(CHAT, timers(config(server))) as reply:
                 await anext(aiter(reply))
                 raise KeyError
-        left = time.monotonic()
+        await asyncio.to_thread(server.wait_for_hang_up)
         await transport.aclose()
-        assert server.wait_for_hang_up() - left < 0.25
 
 
 @pytest.mark.parametrize(
@@ -135,12 +136,11 @@ async def test_cancelled(script: Script) -> None:
     with FaultServer(script) as server:
         transport = AsyncTransport(config(server))
         task = asyncio.ensure_future(aover(transport, config(server), (CHAT,)))
-        await asyncio.sleep(0.1)
+        await asked(server)
         task.cancel()
-        cancelled = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(server.wait_for_hang_up) - cancelled < 0.25
+        await asyncio.to_thread(server.wait_for_hang_up)
         await transport.aclose()
 
 
@@ -196,7 +196,7 @@ async def test_pool_of_a_loop_is_full() -> None:
         settings = config(server, max_connections=1, timeout={"pool": 0.2})
         transport = AsyncTransport(settings)
         holder = asyncio.ensure_future(aover(transport, settings, (CHAT,)))
-        await asyncio.sleep(0.1)
+        await asked(server)
         with pytest.raises(RequestTimeoutError, match=r"all 1 connections are in use.*max_connections") as caught:
             await aover(transport, settings, (CHAT,))
         assert (caught.value.phase, caught.value.retryable, len(server.requests)) == ("pool", False, 1)

@@ -118,6 +118,10 @@ def test_markup_in_a_value_stays_text(name: str, code: str) -> None:
 DAMAGED_NAMES = [
     (
         "glm45",
+        "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</aarg_key>b</arg_key>\n<arg_value>2</arg_value>\n</tool_call>",
+    ),
+    (
+        "glm45",
         "<tool_call>f\n<arg_key>a</arg_ke>\n<arg_value>1</arg_value>\n<arg_key>b</arg_key>\n<arg_value>2</arg_value>\n</tool_call>",
     ),
     (

@@ -6,7 +6,7 @@ The values are bare text, typed by the tool's schema; white space between the ta
 from dataclasses import dataclass
 
 from vllm_connect.parsing.header_calls import is_key, is_name
-from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
+from vllm_connect.parsing.scanner import MAX_NAME, SPACE, Reading, Scanner
 from vllm_connect.parsing.tag_calls import Arguments, runs_on
 from vllm_connect.parsing.tools import Tools
 
@@ -89,8 +89,14 @@ class PairCalls:
             arguments.broken(key, "")
             return False
         value, mark = yield from scanner.up_to(self.value_end)
-        if not mark or runs_on(value, self.key, self.key_end, str.strip, tools):
+        if not mark or self._runs_on(value, tools):
             arguments.broken(key, value + mark)
             return False
         arguments.add(key, tools.typed(name, key, value))
         return True
+
+    def _runs_on(self, value: str, tools: Tools) -> bool:
+        """Tell whether a value holds the beginning of another pair, or what stands between a key and its value."""
+        if runs_on(value, self.key, self.key_end, str.strip, tools):
+            return True
+        return any(after.lstrip(SPACE).startswith(self.value) for after in value.split(self.key_end)[1:])

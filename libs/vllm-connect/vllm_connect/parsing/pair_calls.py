@@ -3,6 +3,7 @@ r"""Calls that are a name and pairs of tags: `f<arg_key>k</arg_key><arg_value>v<
 The values are bare text, typed by the tool's schema; white space between the tags means nothing.
 """
 
+import itertools
 from dataclasses import dataclass
 
 from vllm_connect.parsing.header_calls import is_key, is_name
@@ -96,7 +97,11 @@ class PairCalls:
         return True
 
     def _runs_on(self, value: str, tools: Tools) -> bool:
-        """Tell whether a value holds the beginning of another pair, or what stands between a key and its value."""
+        """Tell whether a value holds another pair's key and the beginning of its value, or the end of a key and that."""
         if runs_on(value, self.key, self.key_end, str.strip, tools):
             return True
-        return any(after.lstrip(SPACE).startswith(self.value) for after in value.split(self.key_end)[1:])
+        around = value.split(self.key_end)
+        return any(
+            self.key not in before and after.lstrip(SPACE).startswith(self.value)
+            for before, after in itertools.pairwise(around)
+        )

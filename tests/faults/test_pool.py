@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from vllm_connect import RequestTimeoutError
 
 from tests.faults.clients import Asker, made
 from tests.faults.replies import piece, whole
+from tests.faults.scenarios.connecting import certified
 from tests.faults.server import STREAM_HEAD, Connection, FaultServer, answer, close, event, say, send, stall, stream
 
 LAST = event(piece("stop")) + event("[DONE]")
@@ -105,10 +107,13 @@ async def test_streams_that_nobody_reads_in_a_loop(kind: str, mode: str) -> None
 
 
 @pytest.mark.parametrize("expired", [False, True])
-def test_an_answer_that_had_come_is_read_late(kind: str, *, expired: bool) -> None:
+@pytest.mark.parametrize("tls", [None, certified("127.0.0.1")], ids=["plain", "tls"])
+@pytest.mark.filterwarnings("ignore:TLS certificates")
+def test_an_answer_that_had_come_is_read_late(kind: str, tls: ssl.SSLContext | None, *, expired: bool) -> None:
     """F103: what the machine has received is not lost, be it by another call or not."""
-    with FaultServer(ALL_AT_ONCE, FINE) as server:
-        asker = made(kind, server.url, timeout={"stall": 0.05}, coalesce=False, max_connections=1)
+    with FaultServer(ALL_AT_ONCE, FINE, tls=tls) as server:
+        settings = {"timeout": {"stall": 0.05}, "coalesce": False, "max_connections": 1, "verify": False}
+        asker = made(kind, server.url, **settings)
         stream: Any = asker.stream("Hi")
         first = next(stream)
         assert server.said.wait(10)

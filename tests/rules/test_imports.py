@@ -44,7 +44,7 @@ IMPURE = {
 
 TRANSPORTS = {
     *("testing/loopback.py", "wire/causes.py", "wire/clients.py", "wire/http.py"),
-    *("wire/session.py", "wire/session_reply.py", "wire/sessions.py", "wire/sockets.py"),
+    *("wire/line.py", "wire/session.py", "wire/session_reply.py", "wire/sessions.py", "wire/sockets.py"),
 }
 """The files that may know an HTTP library, or the standard library's."""
 

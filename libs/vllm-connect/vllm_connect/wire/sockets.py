@@ -14,9 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-
-from typing_extensions import Buffer
+from contextlib import contextmanager
 
 from vllm_connect.config import Timeouts
 from vllm_connect.errors import ConnectionFailedError, VllmError
@@ -24,6 +22,7 @@ from vllm_connect.timers import Timers
 from vllm_connect.wire.causes import Place
 from vllm_connect.wire.framing import framing_of
 from vllm_connect.wire.heads import RawHead, read_raw_head, write_request
+from vllm_connect.wire.line import Line, seconds
 from vllm_connect.wire.message import Body, Head, read_head
 from vllm_connect.wire.request import HttpRequest
 from vllm_connect.wire.route import Route
@@ -36,83 +35,6 @@ GRACE = 0.05
 SOON = Timeouts(first_token=GRACE)
 LOOK = 1.0
 """Seconds between two looks for streams that nobody reads; where no slot is free, every call looks."""
-TICK = 5.0
-"""Seconds that one system call waits at most; the same for every read, it need not be set for each."""
-LEAST = 0.001
-"""Seconds; a timeout of 0 would mean not to wait at all."""
-
-
-def _seconds(limit: float | None, timers: Timers) -> float | None:
-    """Give the time for one step: its own limit, or what is left of the total."""
-    left = min(limit or math.inf, timers.left(time.monotonic()))
-    return None if math.isinf(left) else max(left, LEAST)
-
-
-class _Line(io.RawIOBase):
-    """A connected socket, every read and write of it under the timers of the call."""
-
-    def __init__(self, sock: socket.socket, place: Place) -> None:
-        super().__init__()
-        self._sock = sock
-        self._pid = os.getpid()
-        self._timeout = sock.gettimeout()
-        self.place = place
-        self.received = 0
-        self._expired: str | None = None
-        self._late = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        while True:
-            deadline, phase = self.place.timers.deadline()
-            left = math.inf if deadline is None else deadline - time.monotonic()
-            if left <= 0 and self._late:
-                raise self.place.timed_out(phase)
-            self._late = left <= 0  # what came while nobody read is taken, once
-            self._set_timeout(max(min(left, TICK), LEAST))
-            with suppress(TimeoutError):
-                size = self._sock.recv_into(buffer)
-                if not size and self._expired:
-                    raise self.place.timed_out(self._expired)
-                self.received += size
-                return size
-
-    def send(self, data: bytes) -> None:
-        """Send a request; the server may answer before it has taken all."""
-        timers = self.place.timers
-        self.place.phase = "write"
-        self.received = 0
-        self._late = False
-        self._set_timeout(_seconds(timers.timeouts.write, timers))
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self._sock.sendall(data)
-        self.place.phase = "headers"
-
-    def expire(self, now: float) -> bool:
-        """Let the server go if nobody has read for too long; what has come can still be read."""
-        deadline, phase = self.place.timers.deadline()
-        if deadline is None or now < deadline:
-            return False
-        self._expired = phase
-        with suppress(OSError):  # the server was first
-            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # TLS's own would end the decryption
-        return True
-
-    def hang_up(self) -> None:
-        """Close the connection so that the server sees it at once, unless it is another process's too."""
-        if self._pid == os.getpid():
-            try:
-                self._sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                self._sock.close()  # the server was first
-        self._sock.close()
-
-    def _set_timeout(self, seconds: float | None) -> None:
-        if seconds != self._timeout:
-            self._sock.settimeout(seconds)
-            self._timeout = seconds
 
 
 Read = Callable[[int], bytes]
@@ -126,12 +48,12 @@ class _Connection:
         self.uses = 0
         self.idle_since = 0.0
         self._recorder: http.client.HTTPConnection | None = None
-        self._line: _Line | None = None
+        self._line: Line | None = None
         if type(client).__module__ != "http.client" or client.sock is None:
             self._recorder = client
             return
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._line = _Line(client.sock, place)
+        self._line = Line(client.sock, place)
         self._reader = io.BufferedReader(self._line, READ_SIZE)
 
     def ask(self, request: HttpRequest, place: Place) -> tuple[RawHead, Read]:
@@ -172,7 +94,7 @@ def _connected(route: Route, place: Place) -> http.client.HTTPConnection:
     """Connect to the server, or to the proxy before it."""
     host, port = route.proxy or (route.host, route.port)
     tls = route.tls()
-    timeout = _seconds(place.timers.timeouts.connect, place.timers)
+    timeout = seconds(place.timers.timeouts.connect, place.timers)
     client = (
         http.client.HTTPConnection(host, port, timeout=timeout)
         if tls is None

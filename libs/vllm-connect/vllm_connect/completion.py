@@ -191,7 +191,7 @@ class _Answer:
         for index in sorted(self.calls):
             call = self.calls[index]
             cut = index == last and not call.ended and reason in TRUNCATED
-            broken = "the call broke off before its end" if call.ended is False else None
+            broken = "the call broke off, or its markup is damaged, before its end" if call.ended is False else None
             judged = _judge(call, f"the answer was cut ({reason})" if cut else broken, tools)
             if isinstance(judged, ToolCall):
                 valid.append(judged)

@@ -81,3 +81,10 @@ def test_an_object_without_a_name_is_text(name: str, members: str) -> None:
     text = f"{before}{{{members.replace('ARGS', key)}}}"
     parser = OutputParser(name)
     assert fold([*parser.push(text), *parser.finish()]) == Completion(text=text)
+
+
+def test_a_bare_object_with_an_index_is_no_call() -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+    for name, text in (("llama3_json", '{"name": "f", "index": 1}'), ("xlam", '[{"name": "f", "index": 1}]')):
+        parser = OutputParser(name, None, tools)
+        assert fold([*parser.push(text), *parser.finish()]) == Completion(text=text)

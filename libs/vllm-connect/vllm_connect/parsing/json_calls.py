@@ -26,8 +26,11 @@ __all__ = [
 
 NAMES = frozenset({"name"})
 ARGUMENTS = frozenset({"arguments", "parameters"})
-OTHERS = frozenset({"id", "index", "tool_call_id", "type", "function", "description"})
-"""Keys that a call may have beside its name and arguments; a bare object with any other is just JSON."""
+OTHERS = frozenset({"id", "type", "function", "description"})
+"""Keys that a bare call may have beside its name and arguments; with any other it is just JSON."""
+
+MARKED_OTHERS = OTHERS | {"index", "tool_call_id"}
+"""Keys that mean nothing between markers."""
 
 
 def call_object(
@@ -92,8 +95,8 @@ class _Call:
             self._close = end or ""
             return end is not None
         self._wrong = self._wrong or key in self._names or key in self._arguments
-        self._wrong = self._wrong or (self._given and key not in OTHERS)
-        self._stray = self._stray or key not in OTHERS
+        self._wrong = self._wrong or (self._given and key not in MARKED_OTHERS)
+        self._stray = self._stray or key not in MARKED_OTHERS
         if self._named:
             return (yield from self._scanner.json_value(_nothing)) is not None
         self._before.append(f"{quote(key)}: ")

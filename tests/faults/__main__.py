@@ -48,6 +48,13 @@ def tried(name: str, wanted: list[str], looks: Counter[str]) -> Found:
     return found
 
 
+def read_kept(name: str) -> Found:
+    """Read the results of a client that earlier runs kept."""
+    file = RESULTS / f"{name}.json"
+    found: Found = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
 def table(results: dict[str, Found]) -> str:
     """Lay out a row for each fault: in how many ways each client did right, and what went wrong."""
     names = [name for name in TITLES if name in results]
@@ -108,12 +115,13 @@ def main() -> int:
             continue
         results[name] = tried(name, chosen.faults, looks)
         RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(json.dumps(results[name]))
+        kept_before = read_kept(name) if chosen.faults else {}
+        (RESULTS / f"{name}.json").write_text(json.dumps({**kept_before, **results[name]}))
     ways = [wrong for found in results.values() for of_fault in found.values() for wrong in of_fault.values()]
     print(f"{sum(not wrong for wrong in ways)} of {len(ways)} cells right")
     print(f"{looks['places'] * len(SECRETS):,} looks for {len(SECRETS)} secrets in {looks['places']:,} places")
     if chosen.write:
-        kept = {name: json.loads(file.read_text()) for name in TITLES if (file := RESULTS / f"{name}.json").exists()}
+        kept = {name: found for name in TITLES if (found := read_kept(name))}
         replace_section(chosen.write, "faults", table(kept))
     return 1 if any(ways) else 0
 

@@ -61,7 +61,7 @@ class Wants:
 class Fault:
     """A fault.
 
-    In `url`, `settings` and `environment`, `{port}` is the server's port.
+    In `url`, `settings`, `environment` and what is sent, `{port}` is the server's port.
 
     Attributes:
         id: Its number.

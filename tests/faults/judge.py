@@ -101,7 +101,7 @@ def try_cell(
             wrong.append(f"waited {second.at - first.at:.2f} s only")
     for name, value in fault.wants.sent.items():
         sent = {request.target if name == "target" else request.headers.get(name) for request in requests}
-        wrong += [f"sent {name} {each}" for each in sent if each != value]
+        wrong += [f"sent {name} {each}" for each in sent if each != _put(value, server)]
     wrong += [f"warned: {w.message}" for w in watch.warned if issubclass(w.category, ResourceWarning)]
     shown = {**call.shown, **watch.shown(), **(of_error(came.error) if came.error else {})}
     if came.error is not None and peer is None:

@@ -20,6 +20,7 @@ def told(settings: dict[str, Any]) -> dict[str, Any]:
     return {
         "api_key": settings["api_key"] or "EMPTY",
         "max_retries": settings["max_retries"],
+        "default_headers": settings["headers"],
         "timeout": min(timeouts.values(), default=20.0),
         "model": "demo",
     }

@@ -43,7 +43,7 @@ def certified(host: str) -> ssl.SSLContext:
 
 
 NEVER_LEFT = Wants(ConnectionFailedError, {"code": "tls"}, requests=0, tries=1)
-PROXIED = {"max_retries": 2, "proxy": f"http://user:{CANARY}@127.0.0.1:{{port}}"}
+PROXIED = {"HTTPS_PROXY": f"http://user:{CANARY}@127.0.0.1:{{port}}"}
 OPEN = {"api_key": "", "proxy": None}
 
 FAULTS = (
@@ -152,9 +152,9 @@ FAULTS = (
     Fault(
         "F12b",
         "a proxy in the environment, and a server elsewhere",
-        Wants(text="Hi", sent={"target": "http://gpu.test:8000/v1/chat/completions"}),
+        Wants(text="Hi", sent={"target": "http://gpu-{port}.test/v1/chat/completions"}),
         **then_fine(),
-        url="http://gpu.test:8000",
+        url="http://gpu-{port}.test/v1",
         settings=OPEN,
         environment={"HTTP_PROXY": "http://127.0.0.1:{port}"},
     ),
@@ -163,16 +163,18 @@ FAULTS = (
         "a proxy that wants a password, and gets the wrong one",
         Wants(ConnectionFailedError, {"code": "proxy"}, says="proxy_auth", sent={"authorization": None}),
         **both([send(head("407 Proxy Authentication Required", {"content-length": "0"})), close]),
-        url="https://gpu.test",
-        settings=PROXIED,
+        url="https://gpu-{port}.test",
+        settings={"max_retries": 2, "proxy": None},
+        environment=PROXIED,
     ),
     Fault(
         "F13b",
         "a proxy that breaks off, three times",
         Wants(ConnectionFailedError, {"code": "proxy"}, requests=3),
         **both([reset]),
-        url="https://gpu.test",
-        settings=PROXIED,
+        url="https://gpu-{port}.test",
+        settings={"max_retries": 2, "proxy": None},
+        environment=PROXIED,
     ),
     Fault(
         "F117a",

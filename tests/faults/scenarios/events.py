@@ -60,7 +60,7 @@ def broken(number: str, title: str, *actions: Action, says: str = "", **facts: o
 def reported(number: str, title: str, *actions: Action, status: int = 500, partial: str | None = "Hel") -> Fault:
     """An error in the stream, which is the end however many retries there may be."""
     wants = Wants(ServerFailureError, {"code": "in_stream_error", "status": status}, says="died|busy", partial=partial)
-    script = [send(STREAM_HEAD), *actions]
+    script = [send(STREAM_HEAD), *actions, send(event("[DONE]") + END)]
     return Fault(number, title, wants, stream=[script], why_not=NO_STREAM, settings={"max_retries": 2})
 
 
@@ -132,13 +132,12 @@ FAULTS = (
         why_not=NO_STREAM,
         settings={"max_retries": 2},
     ),
-    reported("F48", "an error after text", send(event(HEL) + event(error("busy", 503)) + event("[DONE]")), status=503),
+    reported("F48", "an error after text", send(event(HEL) + event(error("busy", 503))), status=503),
     reported(
         "F49a",
         "an event named error",
         send(event(HEL)),
         raw(b'event: error\ndata: {"error":{"message":"died","code":500}}\n\n'),
-        send(END),
     ),
     reported(
         "F49b",

@@ -1,5 +1,6 @@
 """The clients of one model object: made when first needed, made anew when its settings change, never serialised."""
 
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -7,13 +8,36 @@ from typing import Any
 import vllm_connect  # its clients are loaded when one is made
 from vllm_connect import VllmConfig
 
-__all__ = ["Clients"]
+__all__ = ["SETTINGS", "Clients", "abriefly", "briefly"]
 
 SETTINGS = tuple(VllmConfig.model_fields)
+HTTP_CLIENTS = ("http_client", "http_async_client")
+"""Fields of a model that hold an HTTP client that the caller made."""
+
+
+class Pair:
+    """A blocking and an asynchronous client that share what they learn of the server.
+
+    Args:
+        settings: The values of `SETTINGS` and of `HTTP_CLIENTS`.
+
+    Attributes:
+        settings: The same.
+        blocking: The client for blocking calls.
+        asynchronous: The client for asynchronous calls.
+    """
+
+    def __init__(self, settings: list[Any]) -> None:
+        *values, http_client, http_async_client = settings
+        config = VllmConfig.model_construct(None, **dict(zip(SETTINGS, values, strict=True)))
+        calls = vllm_connect.Calls(config)
+        self.settings = settings
+        self.blocking = vllm_connect.VllmClient(config, http_client=http_client, calls=calls)
+        self.asynchronous = vllm_connect.AsyncVllmClient(config, http_client=http_async_client, calls=calls)
 
 
 class Clients:
-    """A blocking and an asynchronous client that share what they learn of the server.
+    """The clients of one model object; threads that come first at once get the same.
 
     Args:
         blocking: A client to use in place of our own; it is never closed.
@@ -22,51 +46,39 @@ class Clients:
 
     def __init__(self, blocking: Any = None, asynchronous: Any = None) -> None:
         self._given = (blocking, asynchronous)
-        self._settings: list[Any] | None = None
-        self._config = VllmConfig.model_construct()
-        self._calls: vllm_connect.Calls | None = None
-        self._blocking: vllm_connect.VllmClient | None = None
-        self._asynchronous: vllm_connect.AsyncVllmClient | None = None
+        self._pair: Pair | None = None
+        self._lock = threading.Lock()
 
-    def blocking(self, config: VllmConfig, http_client: object | None) -> "vllm_connect.VllmClient":
-        """Give the blocking client of a configuration."""
-        if self._given[0] is not None:
-            return self._given[0]  # type: ignore[no-any-return]  # a stand-in has the same methods
-        calls = self._current(config)
-        if self._blocking is None:
-            self._blocking = vllm_connect.VllmClient(self._config, http_client=http_client, calls=calls)
-        return self._blocking
+    def blocking(self, model: VllmConfig) -> "vllm_connect.VllmClient":
+        """Give the blocking client of a model."""
+        return self._given[0] or self._current(model).blocking
 
-    def asynchronous(self, config: VllmConfig, http_client: object | None) -> "vllm_connect.AsyncVllmClient":
-        """Give the asynchronous client of a configuration."""
-        if self._given[1] is not None:
-            return self._given[1]  # type: ignore[no-any-return]  # a stand-in has the same methods
-        calls = self._current(config)
-        if self._asynchronous is None:
-            self._asynchronous = vllm_connect.AsyncVllmClient(self._config, http_client=http_client, calls=calls)
-        return self._asynchronous
+    def asynchronous(self, model: VllmConfig) -> "vllm_connect.AsyncVllmClient":
+        """Give the asynchronous client of a model."""
+        return self._given[1] or self._current(model).asynchronous
 
-    def _current(self, config: VllmConfig) -> "vllm_connect.Calls":
-        fields = config.__dict__
-        settings: list[Any] = [*map(fields.get, SETTINGS)]
-        if self._calls is None or settings != self._settings:
-            self.close()
-            self._blocking = self._asynchronous = None
-            self._settings = settings
-            self._config = VllmConfig.model_construct(None, **dict(zip(SETTINGS, settings, strict=True)))
-            self._calls = vllm_connect.Calls(self._config)
-        return self._calls
+    def _current(self, model: VllmConfig) -> Pair:
+        fields = model.__dict__
+        settings: list[Any] = [*map(fields.get, SETTINGS), *map(fields.get, HTTP_CLIENTS)]
+        pair = self._pair
+        if pair is not None and pair.settings == settings:
+            return pair
+        with self._lock:
+            if self._pair is None or self._pair.settings != settings:
+                self.close()
+                self._pair = Pair(settings)
+            return self._pair
 
     def close(self) -> None:
         """Close idle connections of our own blocking client."""
-        if self._blocking is not None:
-            self._blocking.close()
+        if self._pair is not None:
+            self._pair.blocking.close()
 
     async def aclose(self) -> None:
         """Close idle connections of our own clients."""
-        self.close()
-        if self._asynchronous is not None:
-            await self._asynchronous.aclose()
+        if (pair := self._pair) is not None:
+            pair.blocking.close()
+            await pair.asynchronous.aclose()
 
     def __eq__(self, other: object) -> bool:
         """Differ only by the clients that were given: ours make no difference between models."""

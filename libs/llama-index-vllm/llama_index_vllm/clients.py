@@ -4,6 +4,7 @@ They are made at the first call, and made anew when a setting has changed: `llm.
 the other server. A copy or a pickle of the model starts without them.
 """
 
+import threading
 from typing import Any
 
 import vllm_connect  # its clients are loaded when one is made
@@ -43,11 +44,11 @@ class Pair:
 
 
 class Clients:
-    """Holds the pair that fits the settings."""
+    """Holds the pair that fits the settings; threads that come first at once get the same."""
 
     def __init__(self) -> None:
-        self._key: dict[str, Any] | None = None
-        self._pair: Pair | None = None
+        self._made: tuple[dict[str, Any], Pair] | None = None
+        self._lock = threading.Lock()
 
     def of(self, model: VllmConfig) -> Pair:
         """Return the clients of a model, which are made if there are none with its settings.
@@ -58,15 +59,17 @@ class Clients:
         settings = {name: getattr(model, name) for name in VllmConfig.model_fields}
         given = {name: getattr(model, name) for name in GIVEN}
         key = {**settings, **given}
-        pair = self._pair
-        if pair is None or self._key != key:
-            self._pair = pair = Pair(settings, given)
-            self._key = key
-        return pair
+        made = self._made
+        if made is not None and made[0] == key:
+            return made[1]
+        with self._lock:
+            if self._made is None or self._made[0] != key:
+                self._made = (key, Pair(settings, given))
+            return self._made[1]
 
     def made(self) -> Pair | None:
         """Return the clients if there are any."""
-        return self._pair
+        return self._made[1] if self._made else None
 
     def __copy__(self) -> "Clients":
         return Clients()

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -205,13 +206,33 @@ async def test_pool_of_a_loop_is_full() -> None:
         await transport.aclose()
 
 
-def test_pool_is_waited_for(server: FaultServer) -> None:
-    """More threads than connections: all are served."""
-    settings = config(server, max_connections=2, keepalive_expiry=60)
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_pool_is_waited_for() -> None:
+    """More threads than connections, all of them the first: all are served, and by no more connections."""
+    for _ in range(20):
+        with FaultServer(answer({"version": "0.32.0"})) as server:
+            bodies = crowd(config(server, max_connections=2, keepalive_expiry=60))
+        assert bodies == [b'{"version": "0.32.0"}'] * 40
+        assert server.connections <= 2
+
+
+def crowd(settings: VllmConfig) -> list[bytes]:
+    """Ask five times in each of eight threads that begin at once."""
     transport = Transport(settings)
     bodies: list[bytes] = []
+    start = threading.Barrier(8)
 
     def ask() -> None:
+        start.wait()
         for _ in range(5):
             with transport.open(ASK, timers(settings)) as reply:
                 bodies.append(b"".join(reply))
@@ -222,8 +243,7 @@ def test_pool_is_waited_for(server: FaultServer) -> None:
     for thread in threads:
         thread.join()
     transport.close()
-    assert bodies == [b'{"version": "0.32.0"}'] * 40
-    assert server.connections <= 3
+    return bodies
 
 
 def test_loop_after_loop_and_thread_beside_thread(server: FaultServer) -> None:

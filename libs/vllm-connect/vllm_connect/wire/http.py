@@ -18,6 +18,10 @@ from vllm_connect.wire.route import Route
 __all__ = ["AsyncReply", "AsyncTransport", "HttpRequest", "Reply", "Transport"]
 
 
+ONLY = "carrier"
+"""The one key of what a transport has made: threads that come first at once get the same (`dict.setdefault`)."""
+
+
 class _Carrier(Protocol):
     def open(self, request: HttpRequest, timers: Timers) -> AbstractContextManager[Reply]: ...
 
@@ -41,7 +45,7 @@ class Transport:
     def __init__(self, config: VllmConfig, client: object | None = None) -> None:
         self._config = config
         self._client = client
-        self._carrier: _Carrier | None = None
+        self._made: dict[str, _Carrier] = {}
 
     def open(self, request: HttpRequest, timers: Timers) -> AbstractContextManager[Reply]:
         """Send a request and wait for the answer's headers.
@@ -63,15 +67,16 @@ class Transport:
             StreamInterruptedError: While the body is read: it was cut.
             ProtocolError: The answer is no HTTP, a redirect, or too large.
         """
-        if self._carrier is None:
+        carrier = self._made.get(ONLY)
+        if carrier is None:
             route = Route(self._config, proxied=self._client is None)
-            self._carrier = _carrier(route, self._client)
-        return self._carrier.open(request, timers)
+            carrier = self._made.setdefault(ONLY, _carrier(route, self._client))
+        return carrier.open(request, timers)
 
     def close(self) -> None:
         """Close idle connections; those in use are closed when their answer is."""
-        if self._carrier is not None:
-            self._carrier.close()
+        for carrier in self._made.values():
+            carrier.close()
 
 
 class AsyncTransport:
@@ -85,19 +90,20 @@ class AsyncTransport:
     def __init__(self, config: VllmConfig, client: object | None = None) -> None:
         self._config = config
         self._client = client
-        self._carrier: _AsyncCarrier | None = None
+        self._made: dict[str, _AsyncCarrier] = {}
 
     def open(self, request: HttpRequest, timers: Timers) -> AbstractAsyncContextManager[AsyncReply]:
         """As `Transport.open`."""
-        if self._carrier is None:
+        carrier = self._made.get(ONLY)
+        if carrier is None:
             route = Route(self._config, proxied=self._client is None)
-            self._carrier = _async_carrier(route, self._client)
-        return self._carrier.open(request, timers)
+            carrier = self._made.setdefault(ONLY, _async_carrier(route, self._client))
+        return carrier.open(request, timers)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        if self._carrier is not None:
-            await self._carrier.aclose()
+        for carrier in self._made.values():
+            await carrier.aclose()
 
 
 def _carrier(route: Route, client: object | None) -> _Carrier:

@@ -180,7 +180,6 @@ class _Idle:
     """The connections of one process that wait for a request, those that are lent, and the slots for all of them."""
 
     def __init__(self, slots: int) -> None:
-        self.pid = os.getpid()
         self.slots = threading.BoundedSemaphore(slots)
         self._lock = threading.Lock()
         self._connections: list[_Connection] = []
@@ -241,20 +240,24 @@ class SocketPool:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self._idle = self._fresh()
+        self._idles: dict[int, _Idle] = {}  # by process
 
-    def _fresh(self) -> _Idle:
-        idle = _Idle(self._route.config.max_connections)
-        weakref.finalize(self, idle.close)
+    def _idle(self) -> _Idle:
+        """Give this process's connections; threads that come first at once get the same."""
+        pid = os.getpid()
+        idle = self._idles.get(pid)
+        if idle is None:
+            for other in list(self._idles):
+                if other != pid and (inherited := self._idles.pop(other, None)) is not None:
+                    inherited.close()  # of the parent, which goes on with its own ends
+            idle = self._idles.setdefault(pid, _Idle(self._route.config.max_connections))
+            weakref.finalize(self, idle.close)
         return idle
 
     @contextmanager
     def open(self, request: HttpRequest, timers: Timers) -> Iterator[SocketReply]:
         """Send a request and wait for the answer's headers; see `Transport.open`."""
-        if self._idle.pid != os.getpid():
-            self._idle.close()  # of the parent, which goes on with its own ends
-            self._idle = self._fresh()
-        idle = self._idle
+        idle = self._idle()
         place = Place(self._route, timers, streaming=request.streaming)
         _wait_for_slot(idle, place)
         connection = None
@@ -276,7 +279,7 @@ class SocketPool:
 
     def close(self) -> None:
         """Close the connections that wait; those in use are closed when their answer is."""
-        self._idle.close()
+        self._idle().close()
 
     def _ask(self, idle: _Idle, request: HttpRequest, place: Place) -> tuple[_Connection, RawHead, Read]:
         """Send a request over a connection that waits, or over a new one if the server has closed that."""

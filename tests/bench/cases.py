@@ -56,7 +56,7 @@ CASES = [
     Case("astreams-64", "astream", Workload("text", 100), ALL, at_once=64),
     Case("astreams-256", "astream", Workload("text", 50), ALL, at_once=256),
     Case("paced-64", "astream", Workload("text", 40, 1, 40), ASKING, at_once=64),
-    Case("calls-64", "acall", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", at_once=64),
+    Case("calls-64", "acall", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", at_once=64, times=5),
     Case("call", "call", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", times=50),
     Case("acall", "acall", Workload("unary", 50), (*MODELS, *FLOORS, *ALONE), "call", times=50),
     Case("short-stream", "stream", Workload("text", 5), (*MODELS, *FLOORS, *ALONE), "call", times=50),

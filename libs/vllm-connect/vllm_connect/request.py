@@ -214,8 +214,9 @@ class RequestFields(BaseModel):
     """Parameters of disaggregated encoding."""
     vllm_xargs: dict[str, Any] | None = None
     """Arguments of the server's own extensions."""
-    extra_body: dict[str, Any] | None = None
-    """Anything else, merged deeply into the body last; unknown fields are ignored by the server."""
+    extra_body: dict[str, Any] | None = Field(default=None, repr=False)
+    """Anything else, merged deeply into the body last; unknown fields are ignored by the server. No place for a secret: it is
+    traced and serialised as other fields are, where `headers` are not."""
 
 
 DEEP = frozenset(

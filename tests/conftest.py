@@ -6,6 +6,7 @@ The cassette of `tests/recorded/test_x.py::TestY::test_z` is `tests/cassettes/te
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,3 +75,12 @@ def recorded_plain_server(request: pytest.FixtureRequest, _plain_upstream: str) 
     """A server without parser flags."""
     with _serving(request.node.nodeid, _plain_upstream) as server:
         yield server
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

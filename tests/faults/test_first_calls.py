@@ -1,8 +1,7 @@
 """Threads that use a model first, all at once, share one client and so one pool."""
 
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,15 +10,6 @@ from langchain_vllm import ChatVllm
 from llama_index_vllm import VllmLLM
 
 THREADS = 8
-
-
-@pytest.fixture(autouse=True)
-def _restless() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def client_of_langchain() -> Callable[[], Any]:
@@ -32,6 +22,7 @@ def client_of_llamaindex() -> Callable[[], Any]:
     return lambda: model._clients.of(model).blocking
 
 
+@pytest.mark.usefixtures("restless")
 @pytest.mark.parametrize("made", [client_of_langchain, client_of_llamaindex])
 def test_they_get_the_same_client(made: Callable[[], Callable[[], Any]]) -> None:
     for _ in range(50):

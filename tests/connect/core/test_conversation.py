@@ -12,6 +12,7 @@ from vllm_connect.conversation import AS_IT_IS, apply_policy, learned_policies
 from vllm_connect.family_policies import COMMON, FAMILY_POLICIES, OTHERS, STRICT, family_policy
 from vllm_connect.history import repair_history
 
+from tests.connect.core.policies import POLICIES
 from tests.fuzzing import examples
 from tests.templates.roles import ROLE_RULES, TemplateError, render
 
@@ -161,17 +162,6 @@ def test_what_teaches_nothing_changes_nothing() -> None:
 
 ROLES = st.sampled_from(["system", "user", "assistant", "developer"])
 TURNS = st.lists(st.builds(says, ROLES, st.sampled_from(["a", "b", "", "c c"])), min_size=1, max_size=8)
-POLICIES = st.builds(
-    MessagePolicy,
-    developer=st.sampled_from(["keep", "system"]),
-    merge_leading_systems=st.booleans(),
-    late_systems=st.sampled_from(["keep", "user"]),
-    system=st.sampled_from(["keep", "first_user"]),
-    alternate=st.booleans(),
-    flat_content=st.booleans(),
-    single_calls=st.booleans(),
-    short_ids=st.booleans(),
-)
 
 
 @examples(300)

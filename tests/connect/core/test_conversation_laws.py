@@ -12,23 +12,11 @@ from vllm_connect import MessagePolicy
 from vllm_connect.conversation import apply_policy
 from vllm_connect.history import repair_history
 
+from tests.connect.core.policies import POLICIES
 from tests.fuzzing import examples
 
 Message = dict[str, Any]
 MARK = re.compile(r"<\d+>")
-
-POLICIES = st.builds(
-    MessagePolicy,
-    developer=st.sampled_from(["keep", "system"]),
-    merge_leading_systems=st.booleans(),
-    late_systems=st.sampled_from(["keep", "user"]),
-    system=st.sampled_from(["keep", "first_user"]),
-    alternate=st.booleans(),
-    flat_content=st.booleans(),
-    tool_media=st.sampled_from(["keep", "user"]),
-    single_calls=st.booleans(),
-    short_ids=st.booleans(),
-)
 
 
 @st.composite

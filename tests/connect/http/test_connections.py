@@ -4,7 +4,6 @@ import asyncio
 import gc
 import multiprocessing
 import os
-import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -204,15 +203,6 @@ async def test_pool_of_a_loop_is_full() -> None:
         holder.cancel()
         await asyncio.gather(holder, return_exceptions=True)
         await transport.aclose()
-
-
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.usefixtures("restless")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from vllm_connect.errors import ProtocolError
 
-__all__ = ["RawHead", "read_raw_head", "write_request"]
+__all__ = ["FIRST_FINAL_STATUS", "RawHead", "read_raw_head", "write_request"]
 
 MAX_LINE = 65536
 MAX_HEADERS = 100

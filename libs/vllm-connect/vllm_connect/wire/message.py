@@ -21,11 +21,13 @@ from msgspec import Struct
 from vllm_connect.errors import ProtocolError
 from vllm_connect.wire.causes import Place
 from vllm_connect.wire.framing import MAX_BODY_BYTES, Gzip, Limit
+from vllm_connect.wire.heads import FIRST_FINAL_STATUS
 
-__all__ = ["AsyncReply", "Body", "Head", "Reply", "read_head"]
+__all__ = ["GRACE", "AsyncReply", "Body", "Head", "Reply", "read_head"]
 
 EVENT_STREAM = "text/event-stream"
-FIRST_FINAL_STATUS = 200
+GRACE = 0.05
+"""Seconds to wait for the end of a body of which nothing more is wanted, so that its connection can be kept."""
 REDIRECTS = range(300, 400)
 WITHOUT_ANSWER = (204, 205, 206)
 

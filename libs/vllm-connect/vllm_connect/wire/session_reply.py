@@ -11,15 +11,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vllm_connect.wire.causes import Place
-from vllm_connect.wire.message import Body, Head
+from vllm_connect.wire.message import GRACE, Body, Head
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
 __all__ = ["SessionReply"]
-
-GRACE = 0.05
-"""Seconds to wait for the end of a body of which nothing more is wanted, so that its connection can be kept."""
 
 
 class SessionReply:

@@ -23,15 +23,13 @@ from vllm_connect.wire.causes import Place
 from vllm_connect.wire.framing import framing_of
 from vllm_connect.wire.heads import RawHead, read_raw_head, write_request
 from vllm_connect.wire.line import Line, seconds
-from vllm_connect.wire.message import Body, Head, read_head
+from vllm_connect.wire.message import GRACE, Body, Head, read_head
 from vllm_connect.wire.request import HttpRequest
 from vllm_connect.wire.route import Route
 
 __all__ = ["SocketPool", "SocketReply"]
 
 READ_SIZE = 65536
-GRACE = 0.05
-"""Seconds to wait for the end of a body of which nothing more is wanted, so that its connection can be kept."""
 SOON = Timeouts(first_token=GRACE)
 LOOK = 1.0
 """Seconds between two looks for streams that nobody reads; where no slot is free, every call looks."""

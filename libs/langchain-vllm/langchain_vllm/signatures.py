@@ -1,4 +1,4 @@
-"""Signatures that are read once: LangChain asks for that of `_generate` in every call, which costs more than the answer.
+"""Signatures that are read once: LangChain asks for that of `_generate` in every call.
 
 `inspect.signature` looks for `__signature__` first (PEP 362).
 """

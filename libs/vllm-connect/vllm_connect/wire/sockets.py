@@ -1,7 +1,7 @@
 """Blocking HTTP/1.1 over sockets, with a pool, and timers that hold for every read.
 
 `http.client` connects, speaks TLS and to proxies, and is what a recorder such as vcrpy replaces. Messages are written
-and read below it: its parser of headers costs as much as the rest of a call, and its `read1` gives one HTTP chunk, which
+and read below it: it parses headers as e-mail, which costs more in every call, and its `read1` gives one HTTP chunk, which
 is one event, at a time, where all chunks of one read come out of ours as one piece.
 """
 

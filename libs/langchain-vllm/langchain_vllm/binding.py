@@ -50,7 +50,7 @@ class BindingModel(ServedModel):
         Raises:
             ConfigurationError: Something is no tool, or the choice names none of them.
         """
-        with model_errors():
+        with model_errors:
             refuse_unknown(kwargs, CALL_ARGUMENTS | TRACING)
             wire = to_wire_tools(tools, strict=strict)
             bound: dict[str, Any] = {"tools": wire} if wire else {}
@@ -90,7 +90,7 @@ class BindingModel(ServedModel):
             ConfigurationError: The schema cannot be read, or the method does not exist.
             StructuredOutputError: When run: the answer does not have the form.
         """
-        with model_errors():
+        with model_errors:
             if method not in METHODS:
                 raise ConfigurationError(f"method={method!r} does not exist: it is one of {', '.join(METHODS)}")
             if schema is None and method != "json_mode":

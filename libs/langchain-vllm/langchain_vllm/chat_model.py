@@ -18,6 +18,7 @@ from vllm_connect import Completion
 
 from langchain_vllm.binding import BindingModel
 from langchain_vllm.chunks import Chunks
+from langchain_vllm.construct import chat_generation, chat_result
 from langchain_vllm.errors import model_errors
 from langchain_vllm.events import Events
 from langchain_vllm.messages import from_completion, token_usage
@@ -126,7 +127,7 @@ class ChatVllm(BindingModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with model_errors():
+        with model_errors:
             request = self._request(messages, stop, kwargs, stream=False)
             with self._client_for(kwargs) as client:
                 return _result(client.complete_choices(request))
@@ -140,7 +141,7 @@ class ChatVllm(BindingModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with model_errors():
+        with model_errors:
             request = self._request(messages, stop, kwargs, stream=False)
             async with self._async_client_for(kwargs) as client:
                 return _result(await client.complete_choices(request))
@@ -153,7 +154,7 @@ class ChatVllm(BindingModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        with model_errors():
+        with model_errors:
             request = self._request(messages, stop, kwargs, stream=True)
             chunks = Chunks(request.tools)
             with self._client_for(kwargs) as client, closing(client.stream(request)) as stream:
@@ -172,7 +173,7 @@ class ChatVllm(BindingModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        with model_errors():
+        with model_errors:
             request = self._request(messages, stop, kwargs, stream=True)
             chunks = Chunks(request.tools)
             async with self._async_client_for(kwargs) as client, aclosing(client.stream(request)) as stream:
@@ -191,7 +192,7 @@ class ChatVllm(BindingModel):
         **kwargs: Any,
     ) -> "Iterator[MessagesData]":
         """Stream events; LangChain calls this for `version="v3"`."""
-        with model_errors():
+        with model_errors:
             request = self._request(messages, stop, kwargs, stream=True)
             events = Events(request.tools, run_manager.run_id if run_manager else None)
             with self._client_for(kwargs) as client, closing(client.stream(request)) as stream:
@@ -207,7 +208,7 @@ class ChatVllm(BindingModel):
         **kwargs: Any,
     ) -> "AsyncIterator[MessagesData]":
         """Stream events; the asynchronous form of `_stream_chat_model_events`."""
-        with model_errors():
+        with model_errors:
             request = self._request(messages, stop, kwargs, stream=True)
             events = Events(request.tools, run_manager.run_id if run_manager else None)
             async with self._async_client_for(kwargs) as client, aclosing(client.stream(request)) as stream:
@@ -241,9 +242,7 @@ def _result(completions: Sequence[Completion]) -> ChatResult:
             message.response_metadata.pop("token_usage", None)
         said = message.response_metadata
         info = {name: said[name] for name in ("finish_reason", "stop_reason", "logprobs") if name in said}
-        generations.append(ChatGeneration(message=message, generation_info=info))
+        generations.append(chat_generation(message, info))
     first = completions[0]
     output = {"token_usage": token_usage(first.usage), "model_name": first.metadata.get("model")}
-    return ChatResult(
-        generations=generations, llm_output={name: value for name, value in output.items() if value is not None}
-    )
+    return chat_result(generations, {name: value for name, value in output.items() if value is not None})

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from operator import itemgetter
 from typing import Any
 
 import vllm_connect  # its clients are loaded when one is made
@@ -13,6 +14,8 @@ __all__ = ["SETTINGS", "Clients", "abriefly", "briefly"]
 SETTINGS = tuple(VllmConfig.model_fields)
 HTTP_CLIENTS = ("http_client", "http_async_client")
 """Fields of a model that hold an HTTP client that the caller made."""
+
+_settings_of = itemgetter(*SETTINGS, *HTTP_CLIENTS)
 
 
 class Pair:
@@ -27,7 +30,7 @@ class Pair:
         asynchronous: The client for asynchronous calls.
     """
 
-    def __init__(self, settings: list[Any]) -> None:
+    def __init__(self, settings: tuple[Any, ...]) -> None:
         *values, http_client, http_async_client = settings
         config = VllmConfig.model_construct(None, **dict(zip(SETTINGS, values, strict=True)))
         calls = vllm_connect.Calls(config)
@@ -58,8 +61,7 @@ class Clients:
         return self._given[1] or self._current(model).asynchronous
 
     def _current(self, model: VllmConfig) -> Pair:
-        fields = model.__dict__
-        settings: list[Any] = [*map(fields.get, SETTINGS), *map(fields.get, HTTP_CLIENTS)]
+        settings = _settings_of(model.__dict__)
         pair = self._pair
         if pair is not None and pair.settings == settings:
             return pair

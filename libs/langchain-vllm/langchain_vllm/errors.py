@@ -5,8 +5,7 @@ Code that catches either keeps working: a 400 that says "This model's maximum co
 middleware acts, and `is_retryable` tells retrying middleware what to do.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import vllm_connect as core
@@ -169,11 +168,19 @@ def as_model_error(error: core.VllmError) -> VllmError:
     return ours.with_traceback(error.__traceback__)
 
 
-@contextmanager
-def model_errors() -> Iterator[None]:
-    """Raise errors of the core as `ModelError`s; this is the one place where they pass."""
-    try:
-        yield
-    except core.VllmError as error:
-        ours = as_model_error(error)
-        raise ours from ours.__cause__
+class _ModelErrors:
+    """Raises errors of the core as `ModelError`s; this is the one place where they pass."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, core.VllmError):
+            ours = as_model_error(error)
+            raise ours from ours.__cause__
+
+
+model_errors = _ModelErrors()
+"""`with model_errors:`; it keeps nothing, and so there is one for all."""

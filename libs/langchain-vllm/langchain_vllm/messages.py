@@ -23,6 +23,7 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from vllm_connect import Completion, Usage
 
+from langchain_vllm.construct import ai_message
 from langchain_vllm.content import reasoning_text, to_text_or_parts
 from langchain_vllm.errors import ConfigurationError
 
@@ -168,8 +169,8 @@ def from_completion(completion: Completion) -> AIMessage:
         The message. Its reasoning is `additional_kwargs["reasoning_content"]`, which `content_blocks` shows as a
         block; what the server says beside the answer is `response_metadata`.
     """
-    return AIMessage(
-        content=completion.text,
+    return ai_message(
+        completion.text,
         additional_kwargs={"reasoning_content": completion.reasoning} if completion.reasoning else {},
         response_metadata=_response_metadata(completion),
         tool_calls=[tool_call(name=c.name, args=c.parsed(), id=c.id) for c in completion.tool_calls],

@@ -99,12 +99,12 @@ class ServedModel(ModelSettings):
         Returns:
             The profile; without `max_input_tokens` where the server does not tell.
         """
-        with model_errors():
+        with model_errors:
             return self._learn(self.client.server_info(refresh=True))
 
     async def arefresh_profile(self) -> ModelProfile:
         """Ask the server for the context window; see `refresh_profile`."""
-        with model_errors():
+        with model_errors:
             return self._learn(await self.async_client.server_info(refresh=True))
 
     def _learn(self, info: "vllm_connect.ServerInfo") -> ModelProfile:
@@ -120,14 +120,14 @@ class ServedModel(ModelSettings):
         """Turn a text into token ids with the server's tokenizer."""
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
-        with model_errors():
+        with model_errors:
             return self.client.tokenize(text, model=self.model)
 
     async def aget_token_ids(self, text: str) -> list[int]:
         """Turn a text into token ids; the asynchronous form of `get_token_ids`."""
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
-        with model_errors():
+        with model_errors:
             return await self.async_client.tokenize(text, model=self.model)
 
     @override
@@ -141,7 +141,7 @@ class ServedModel(ModelSettings):
         Returns:
             The server's count; an estimate, which is logged, where the server cannot count.
         """
-        with model_errors():
+        with model_errors:
             counted = self._counted(messages, tools)
             if isinstance(counted, int):
                 return counted
@@ -155,7 +155,7 @@ class ServedModel(ModelSettings):
         self, messages: Sequence[BaseMessage], tools: Sequence[Tool] | None = None
     ) -> int:
         """Count the tokens of a prompt; the asynchronous form of `get_num_tokens_from_messages`."""
-        with model_errors():
+        with model_errors:
             counted = self._counted(messages, tools)
             if isinstance(counted, int):
                 return counted

@@ -19,6 +19,7 @@ from vllm_connect import (
     environment,
     overlay,
     refuse_unknown,
+    set_fields,
     translate_older,
 )
 
@@ -30,9 +31,6 @@ from langchain_vllm.tools import to_wire_tools
 from langchain_vllm.version import __version__
 
 __all__ = ["CALL_ARGUMENTS", "SETTING_NAMES", "TRACING", "ModelSettings"]
-
-DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.items()}
-"""What a field of the request is when nobody set it."""
 
 SENT = frozenset(ChatRequest.model_fields) - {"messages"}
 SETTING_NAMES = frozenset(SETTINGS)
@@ -90,7 +88,7 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
                 **given: The fields. Names with an underscore are what LangChain caches in an object and passes on
                     when it makes another from it.
             """
-            with model_errors():
+            with model_errors:
                 try:
                     super().__init__(**{name: value for name, value in given.items() if name[0] != "_"})
                 finally:
@@ -113,7 +111,7 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
     @property
     @override
     def _identifying_params(self) -> Mapping[str, Any]:
-        return {"base_url": self.base_url, **{name: _plain(value) for name, value in self._set_fields().items()}}
+        return {"base_url": self.base_url, **{name: _plain(value) for name, value in set_fields(self).items()}}
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -169,11 +167,6 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
 
     # Requests
 
-    def _set_fields(self) -> dict[str, Any]:
-        """List the request's fields that are set on the model."""
-        mine = self.__dict__
-        return {name: mine[name] for name, default in DEFAULTS.items() if mine[name] != default}
-
     def _request(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, given: Mapping[str, Any], *, stream: bool
     ) -> ChatRequest:
@@ -181,7 +174,7 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
         call = translate_older({name: value for name, value in given.items() if name not in TRACING})
         refuse_unknown(call, CALL_ARGUMENTS)
         replay = call.get("reasoning_replay", self.reasoning_replay)
-        fields = overlay(self._set_fields(), {name: value for name, value in call.items() if name in SENT})
+        fields = overlay(set_fields(self), {name: value for name, value in call.items() if name in SENT})
         fields["stream"] = stream
         if stop is not None:
             fields["stop"] = stop

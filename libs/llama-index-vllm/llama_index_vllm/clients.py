@@ -5,6 +5,7 @@ the other server. A copy or a pickle of the model starts without them.
 """
 
 import threading
+from operator import itemgetter
 from typing import Any
 
 import vllm_connect  # its clients are loaded when one is made
@@ -15,13 +16,15 @@ __all__ = ["GIVEN", "Clients", "Pair"]
 GIVEN = ("client", "async_client", "http_client", "async_http_client")
 """Fields of a model that hold what the caller made; copies share it."""
 
+FIELDS = (*VllmConfig.model_fields, *GIVEN)
+_settings_of = itemgetter(*FIELDS)
+
 
 class Pair:
     """A blocking and an asynchronous client of one server, and what is known of it.
 
     Args:
-        settings: The fields of the configuration, valid.
-        given: What the caller made, by the names in `GIVEN`, each None where it is to be made here.
+        settings: The fields of the configuration, valid, and those in `GIVEN`, each None where it is to be made here.
 
     Attributes:
         blocking: The client for blocking calls.
@@ -30,14 +33,14 @@ class Pair:
         window_wanted: Somebody wanted to know the context window where waiting was not possible.
     """
 
-    def __init__(self, settings: dict[str, Any], given: dict[str, Any]) -> None:
-        config = VllmConfig.model_construct(**settings)
+    def __init__(self, settings: dict[str, Any]) -> None:
+        config = VllmConfig.model_construct(**{name: settings[name] for name in VllmConfig.model_fields})
         calls = vllm_connect.Calls(config)
-        self.blocking: vllm_connect.VllmClient = given["client"] or vllm_connect.VllmClient(
-            config, http_client=given["http_client"], calls=calls
+        self.blocking: vllm_connect.VllmClient = settings["client"] or vllm_connect.VllmClient(
+            config, http_client=settings["http_client"], calls=calls
         )
-        self.asynchronous: vllm_connect.AsyncVllmClient = given["async_client"] or vllm_connect.AsyncVllmClient(
-            config, http_client=given["async_http_client"], calls=calls
+        self.asynchronous: vllm_connect.AsyncVllmClient = settings["async_client"] or vllm_connect.AsyncVllmClient(
+            config, http_client=settings["async_http_client"], calls=calls
         )
         self.info: vllm_connect.ServerInfo | None = None
         self.window_wanted = False
@@ -47,7 +50,7 @@ class Clients:
     """Holds the pair that fits the settings; threads that come first at once get the same."""
 
     def __init__(self) -> None:
-        self._made: tuple[dict[str, Any], Pair] | None = None
+        self._made: tuple[tuple[Any, ...], Pair] | None = None
         self._lock = threading.Lock()
 
     def of(self, model: VllmConfig) -> Pair:
@@ -56,15 +59,13 @@ class Clients:
         Args:
             model: The model; it has the fields in `GIVEN`, too.
         """
-        settings = {name: getattr(model, name) for name in VllmConfig.model_fields}
-        given = {name: getattr(model, name) for name in GIVEN}
-        key = {**settings, **given}
+        settings = _settings_of(model.__dict__)
         made = self._made
-        if made is not None and made[0] == key:
+        if made is not None and made[0] == settings:
             return made[1]
         with self._lock:
-            if self._made is None or self._made[0] != key:
-                self._made = (key, Pair(settings, given))
+            if self._made is None or self._made[0] != settings:
+                self._made = (settings, Pair(dict(zip(FIELDS, settings, strict=True))))
             return self._made[1]
 
     def made(self) -> Pair | None:

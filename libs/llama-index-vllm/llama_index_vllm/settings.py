@@ -20,6 +20,7 @@ from vllm_connect import (
     environment,
     overlay,
     refuse_unknown,
+    set_fields,
     translate_older,
 )
 
@@ -35,9 +36,6 @@ __all__ = ["ModelSettings"]
 OWN_CALL_ARGUMENTS = frozenset({"reasoning_replay", "wire_names"})
 CALL_ARGUMENTS = frozenset(ChatRequest.model_fields) - {"messages", "stream"} | OWN_CALL_ARGUMENTS | ALIASES.keys()
 """What a call takes beside its messages."""
-
-UNSET = {name: field.default for name, field in RequestFields.model_fields.items()}
-"""What a field of the request is where nobody set it."""
 
 
 def _temperature(text: str) -> float:
@@ -118,8 +116,7 @@ class ModelSettings(VllmConfig, RequestFields, StructuredPrediction):
         wire_names = given.pop("wire_names", None) or {}
         replay = given.pop("reasoning_replay", self.reasoning_replay)
         tools = [tool_spec(tool) for tool in given.pop("tools", None) or ()] or None
-        own = {name: value for name, unset in UNSET.items() if (value := getattr(self, name)) != unset}
-        fields = overlay(own, given)
+        fields = overlay(set_fields(self), given)
         if tools is None:
             fields["parallel_tool_calls"] = None
         fields["tools"] = tools

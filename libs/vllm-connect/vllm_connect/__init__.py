@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from vllm_connect.json_extraction import extract_json
     from vllm_connect.logprobs import mean_probability, sequence_logprob, token_entropies
     from vllm_connect.mistakes import configuration_error, refuse_unknown
+    from vllm_connect.overlays import merge, overlay
     from vllm_connect.parsing.format import Format, find_format, format_names
     from vllm_connect.parsing.output import OutputParser, parse_output
     from vllm_connect.parsing.reasoning import reasoning_names
-    from vllm_connect.request import ChatRequest, RequestFields, merge, overlay
+    from vllm_connect.request import ChatRequest, RequestFields, set_fields
     from vllm_connect.schema_rules import Finding, lint_schema
     from vllm_connect.server import ModelCard, ServerInfo
     from vllm_connect.tool_choice import resolve_tool_choice
@@ -123,6 +124,7 @@ __all__ = [
     "refuse_unknown",
     "resolve_tool_choice",
     "sequence_logprob",
+    "set_fields",
     "token_entropies",
     "translate_older",
 ]
@@ -181,10 +183,11 @@ _HOMES: dict[str, str] = {
     "OutputParser": "parsing.output",
     "parse_output": "parsing.output",
     "reasoning_names": "parsing.reasoning",
+    "merge": "overlays",
+    "overlay": "overlays",
     "ChatRequest": "request",
     "RequestFields": "request",
-    "merge": "request",
-    "overlay": "request",
+    "set_fields": "request",
     "Finding": "schema_rules",
     "lint_schema": "schema_rules",
     "ModelCard": "server",

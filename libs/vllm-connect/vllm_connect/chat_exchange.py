@@ -6,6 +6,7 @@ and so is a question beside the chat, such as the text of the answer's token ids
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -104,10 +105,11 @@ class ChatExchange(Exchange):
         super().answered(status, headers)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if status == OK and kind in READABLE and not self._errands:
+            made = self._plan.new_filter
             self._stream = ChatStream(
                 kind,
                 choices=self._request.n or 1,
-                new_filter=self._new_filter if self._plan.new_filter is not None else None,
+                new_filter=None if made is None else partial(_new_filter, made, self._heard),
                 new_id=self._new_id,
             )
 
@@ -304,12 +306,6 @@ class ChatExchange(Exchange):
             request, take, refuse('text_source="token_ids" needs /detokenize: let it through, or take "content"')
         )
 
-    def _new_filter(self, choice: int) -> DeltaFilter | None:
-        made = self._plan.new_filter(choice) if self._plan.new_filter is not None else None
-        if isinstance(made, TokenIdsFilter):
-            made.heard = self._heard.get(choice, "")
-        return made
-
     @staticmethod
     def _held(stream: ChatStream) -> list[TokenIdsFilter]:
         return [held for held in stream.filters.values() if isinstance(held, TokenIdsFilter)]
@@ -351,6 +347,14 @@ class ChatExchange(Exchange):
             headers["accept"] = EVENT_STREAM
         body = msgspec.json.encode(self._plan.body)
         return HttpRequest("POST", CHAT_PATH, body, headers, streaming=self._request.stream)
+
+
+def _new_filter(make: Callable[[int], DeltaFilter | None], heard: Mapping[int, str], choice: int) -> DeltaFilter | None:
+    """Make the filter of a choice; no method, since a stream that held its exchange would be left to the collector."""
+    made = make(choice)
+    if isinstance(made, TokenIdsFilter):
+        made.heard = heard.get(choice, "")
+    return made
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -6,7 +6,6 @@ server's defaults, which come from the model's own generation config, hold.
 Source: ChatCompletionRequest (openai/chat_completion/protocol.py, vLLM 0.32.0) and its older versions.
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from vllm_connect.constraints import StructuredOutputs, constraint_body, translate_older
 from vllm_connect.conversation import MessagePolicy
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.overlays import merge
 from vllm_connect.tool_choice import resolve_tool_choice
 from vllm_connect.untrusted import check_media, refuse_control_tokens
 
-__all__ = ["ChatRequest", "RequestFields", "Version", "merge", "overlay"]
+__all__ = ["ChatRequest", "RequestFields", "Version", "set_fields"]
 
 Version = tuple[int, int, int]
 """A vLLM version; None where a version is expected stands for the newest."""
@@ -219,11 +219,6 @@ class RequestFields(BaseModel):
     traced and serialised as other fields are, where `headers` are not."""
 
 
-DEEP = frozenset(
-    {"chat_template_kwargs", "extra_body", "headers", "media_io_kwargs", "mm_processor_kwargs", "vllm_xargs"}
-)
-"""Fields of which a call's value is merged into the model's, not put in its place."""
-
 UNSENT = frozenset(
     {
         "allow_private_media",
@@ -250,6 +245,22 @@ UNSENT = frozenset(
     }
 )
 """Fields that the body spells in another way than as they are."""
+
+
+_DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.items()}
+
+
+def set_fields(fields: RequestFields) -> dict[str, Any]:
+    """List the fields that are not what they are when nobody sets them.
+
+    Args:
+        fields: A request, or a model that has its fields.
+
+    Returns:
+        Their values by name.
+    """
+    values = fields.__dict__
+    return {name: values[name] for name, default in _DEFAULTS.items() if values[name] != default}
 
 
 class ChatRequest(RequestFields):
@@ -354,37 +365,3 @@ def _apply_reasoning(body: dict[str, Any], reasoning: bool | str | None) -> None
     body["chat_template_kwargs"] = {"enable_thinking": on, "thinking": on, **given}
     if isinstance(reasoning, str):
         body.setdefault("reasoning_effort", reasoning)
-
-
-def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two JSON objects deeply; where both have a value that is no object, `over` has it.
-
-    Args:
-        under: The defaults.
-        over: What overrides them.
-
-    Returns:
-        A new object; neither argument is changed.
-    """
-    merged = dict(under)
-    for name, value in over.items():
-        below = merged.get(name)
-        merged[name] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def overlay(defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a call's fields over a model's.
-
-    Args:
-        defaults: The model's fields.
-        overrides: The call's; a None takes a default away, a dict of extras is merged into it.
-
-    Returns:
-        The fields of the request.
-    """
-    fields = dict(defaults)
-    for name, value in overrides.items():
-        below = fields.get(name)
-        fields[name] = merge(below, value) if name in DEEP and isinstance(below, Mapping) and value else value
-    return fields

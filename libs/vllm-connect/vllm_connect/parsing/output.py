@@ -20,6 +20,7 @@ from vllm_connect.parsing.reasoning import Reasoning, find_reasoning
 from vllm_connect.parsing.repair import repaired
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.sniffing import sniffing_format
+from vllm_connect.parsing.stops import stops_of
 from vllm_connect.parsing.tools import Tools
 
 __all__ = ["OutputParser", "parse_output"]
@@ -63,7 +64,8 @@ class OutputParser:
         self._scanner = Scanner(choice, make_id, *between)
         self._reading = self._read()
         self._ended = False
-        next(self._reading, None)
+        self._in_prompt = any(reasoning.started for reasoning in self._reasonings)
+        self._awaited = None if self._in_prompt else stops_of(_stops(self.format, self._reasonings)[1])
 
     def push(self, text: str) -> list[Delta]:
         """Take text and give what can be said of it now.
@@ -75,8 +77,12 @@ class OutputParser:
             Deltas; text that may be the beginning of a marker waits for the next piece.
         """
         if text:
-            self._scanner.feed(text)
-            next(self._reading, None)
+            if self._awaited is not None and self._awaited.absent(text):
+                self._scanner.pass_by(text)
+            else:
+                self._awaited = None
+                self._scanner.feed(text)
+                next(self._reading, None)
         return self._given()
 
     def finish(self) -> list[Delta]:
@@ -108,7 +114,7 @@ class OutputParser:
 
     def _read(self) -> Reading[None]:
         scanner = self._scanner
-        if any(reasoning.started for reasoning in self._reasonings):
+        if self._in_prompt:
             yield from self._started(self._reasonings[0])
         openers = self.format.openers if self.format else ()
         reasonings, stops = _stops(self.format, self._reasonings)

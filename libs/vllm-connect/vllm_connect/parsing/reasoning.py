@@ -14,7 +14,7 @@ from vllm_connect.errors import ConfigurationError
 __all__ = ["Reasoning", "find_reasoning", "reasoning_names"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reasoning:
     """How a model family marks its reasoning.
 

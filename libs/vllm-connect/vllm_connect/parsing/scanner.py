@@ -75,6 +75,11 @@ class Scanner:
         self._text = self._text[self._at :] + text if self._at < len(self._text) else text
         self._at = 0
 
+    def pass_by(self, text: str) -> None:
+        """Say text that has been looked at, and in which there is nothing to read; none is waiting."""
+        self.steps += 1
+        self.text(text)
+
     def close(self) -> None:
         """Say that no more text comes."""
         self._closed = True

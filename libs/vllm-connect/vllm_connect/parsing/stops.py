@@ -33,6 +33,10 @@ class Stops:
             re.compile(f"[{re.escape(firsts)}]").search if firsts else None
         )
 
+    def absent(self, text: str) -> bool:
+        """Tell whether no word is in a text, nor begins at its end."""
+        return self.pattern.search(text) is None and not self.kept(text, 0)
+
     def kept(self, text: str, at: int) -> int:
         """Count the characters at the end of a text that a word may begin with.
 

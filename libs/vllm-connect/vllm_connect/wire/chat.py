@@ -231,27 +231,30 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     Returns:
         The counts; what the server does not tell is None, or 0 where a count must be.
     """
-
-    def count(where: Any, *names: str) -> int | None:
-        for name in names:
-            value = where.get(name) if isinstance(where, dict) else None
-            if type(value) is int:
-                return value
-            if isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal()):
-                return int(value)
-        return None
-
-    prompt = count(usage, "prompt_tokens", "input_tokens", "prompt_eval_count") or 0
-    completion = count(usage, "completion_tokens", "output_tokens", "eval_count") or 0
+    prompt = _count(usage, "prompt_tokens", "input_tokens", "prompt_eval_count") or 0
+    completion = _count(usage, "completion_tokens", "output_tokens", "eval_count") or 0
     before, after = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    cached = count(before, "cached_tokens")
-    created = count(before, "created_cache_tokens")
-    reasoning = count(after, "reasoning_tokens")
+    cached = _count(before, "cached_tokens")
+    created = _count(before, "created_cache_tokens")
+    reasoning = _count(after, "reasoning_tokens")
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        total_tokens=count(usage, "total_tokens") or prompt + completion,
-        cached_tokens=cached if cached is not None else count(usage, "cache_read_input_tokens", "cached_tokens"),
-        cache_creation_tokens=created if created is not None else count(usage, "cache_creation_input_tokens"),
-        reasoning_tokens=reasoning if reasoning is not None else count(usage, "reasoning_tokens"),
+        total_tokens=_count(usage, "total_tokens") or prompt + completion,
+        cached_tokens=cached if cached is not None else _count(usage, "cache_read_input_tokens", "cached_tokens"),
+        cache_creation_tokens=created if created is not None else _count(usage, "cache_creation_input_tokens"),
+        reasoning_tokens=reasoning if reasoning is not None else _count(usage, "reasoning_tokens"),
     )
+
+
+def _count(where: Any, *names: str) -> int | None:
+    """Read the first of some counts that is there."""
+    if not isinstance(where, dict):
+        return None
+    for name in names:
+        value = where.get(name)
+        if type(value) is int:
+            return value
+        if value is not None and (isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal())):
+            return int(value)
+    return None

@@ -9,7 +9,8 @@ import atexit
 import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakSet
 
 from vllm_connect.wire.opening import opening
@@ -29,32 +30,33 @@ def new_session(route: Route) -> "ClientSession":
     """Make a session that tells the running task's opening where it is."""
     import aiohttp  # noqa: PLC0415 - slow, and not needed by blocking callers
     from aiohttp.connector import Connection  # noqa: PLC0415 - the same
+    from aiohttp.tracing import Trace  # noqa: PLC0415 - the same
+
+    class Phases(Trace):
+        """Tells where a request is that waits for a connection; aiohttp tells nothing else of it then."""
+
+        async def send_connection_queued_start(self) -> None:
+            opening.get().enter("pool")
+
+        async def send_connection_create_start(self) -> None:
+            opening.get().enter("connect")
+
+        async def send_connection_create_end(self) -> None:
+            opening.get().connected(reused=False)
+
+        async def send_connection_reuseconn(self) -> None:
+            opening.get().connected(reused=True)
 
     class Connector(aiohttp.TCPConnector):
+        phases: Phases
+
         async def connect(
-            self, req: "aiohttp.ClientRequest", traces: list[Any], timeout: aiohttp.ClientTimeout
+            self, req: "aiohttp.ClientRequest", traces: list[Trace], timeout: aiohttp.ClientTimeout
         ) -> Connection:
-            connection = await super().connect(req, traces, timeout)
+            connection = await super().connect(req, [*traces, self.phases], timeout)
             opening.get().transport = connection.transport
             return connection
 
-    async def queued(*_: object) -> None:
-        opening.get().enter("pool")
-
-    async def connecting(*_: object) -> None:
-        opening.get().enter("connect")
-
-    async def connected(*_: object) -> None:
-        opening.get().connected(reused=False)
-
-    async def reused(*_: object) -> None:
-        opening.get().connected(reused=True)
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_queued_start.append(queued)
-    trace.on_connection_create_start.append(connecting)
-    trace.on_connection_create_end.append(connected)
-    trace.on_connection_reuseconn.append(reused)
     config = route.config
     connector = Connector(
         limit=config.max_connections,
@@ -63,7 +65,7 @@ def new_session(route: Route) -> "ClientSession":
         ssl=route.tls() or True,
         resolver=aiohttp.ThreadedResolver(),
     )
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -72,8 +74,11 @@ def new_session(route: Route) -> "ClientSession":
         skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
-        trace_configs=[trace],
     )
+    silent = aiohttp.TraceConfig()
+    silent.freeze()
+    connector.phases = Phases(session, silent, SimpleNamespace())
+    return session
 
 
 class HeldSession:

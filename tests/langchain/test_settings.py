@@ -117,6 +117,19 @@ def test_a_changed_address_is_the_one_that_is_asked() -> None:
     assert [httpx.URL(url).host[-1] for url in script.urls] == ["1", "2", "3", "2"]
 
 
+def test_a_copy_shares_the_clients_until_it_is_set_to_something_else() -> None:
+    model = Scripted([Answer("Hi")]).model()
+    client = model.client
+    same = model.model_copy()
+    warmer = model.model_copy(update={"temperature": 1})
+    other = model.model_copy(update={"base_url": "http://127.0.0.2:8000"})
+    assert same.client is warmer.client is client
+    assert other.client is not client
+    assert (model.client, other.client) == (client, other.client)
+    same.base_url = "http://127.0.0.3:8000"
+    assert (model.client is client, same.client is client) == (True, False)
+
+
 async def test_a_call_may_go_elsewhere() -> None:
     script = Scripted([Answer("Hi")])
     model = script.model(headers={"X-A": "1"})

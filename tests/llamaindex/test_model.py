@@ -19,6 +19,7 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
 from llama_index_vllm import VllmLLM
+from llama_index_vllm.clients import Pair
 from pydantic import SecretStr
 from vllm_connect import ConfigurationError, VllmConfig, find_format
 
@@ -317,6 +318,21 @@ def test_a_copy_is_a_model_of_its_own(copied: Any, serve: Serve, connect: Connec
         llm.chat(user())
     assert (len(first.bodies), len(second.bodies)) == (2, 1)
     assert made.api_key == llm.api_key
+
+
+def test_a_copy_shares_the_clients_until_it_is_set_to_something_else() -> None:
+    def clients(llm: VllmLLM) -> Pair:
+        return llm._clients.of(llm)  # what decides which connections are used
+
+    llm = VllmLLM(base_url="http://127.0.0.1:1")
+    mine = clients(llm)
+    same, warmer = copy.copy(llm), llm.model_copy(update={"temperature": 1.0})
+    other = llm.model_copy(update={"base_url": "http://127.0.0.1:2"})
+    assert clients(same) is clients(warmer) is mine
+    assert clients(other) is clients(other) is not mine
+    same.base_url = "http://127.0.0.1:3"
+    assert clients(same) is not mine
+    assert clients(llm) is mine
 
 
 def test_copies_share_what_the_caller_made(serve: Serve) -> None:

@@ -21,7 +21,7 @@ from langchain_vllm.chunks import Chunks
 from langchain_vllm.construct import chat_generation, chat_result
 from langchain_vllm.errors import model_errors
 from langchain_vllm.events import Events
-from langchain_vllm.messages import from_completion, token_usage
+from langchain_vllm.messages import from_completion
 from langchain_vllm.signatures import signed
 
 if TYPE_CHECKING:
@@ -235,14 +235,15 @@ class ChatVllm(BindingModel):
 def _result(completions: Sequence[Completion]) -> ChatResult:
     """Make the result of a call; the counts, which are those of the whole call, stand on its first answer."""
     generations: list[ChatGeneration] = []
+    output: dict[str, Any] = {}
     for completion in completions:
         message = from_completion(completion)
+        said = message.response_metadata
         if generations:
             message.usage_metadata = None
-            message.response_metadata.pop("token_usage", None)
-        said = message.response_metadata
+            said.pop("token_usage", None)
+        else:
+            output = {name: said[name] for name in ("token_usage", "model_name") if name in said}
         info = {name: said[name] for name in ("finish_reason", "stop_reason", "logprobs") if name in said}
         generations.append(chat_generation(message, info))
-    first = completions[0]
-    output = {"token_usage": token_usage(first.usage), "model_name": first.metadata.get("model")}
-    return chat_result(generations, {name: value for name, value in output.items() if value is not None})
+    return chat_result(generations, output)

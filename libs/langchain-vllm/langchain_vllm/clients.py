@@ -67,8 +67,7 @@ class Clients:
             return pair
         with self._lock:
             if self._pair is None or self._pair.settings != settings:
-                self.close()
-                self._pair = Pair(settings)
+                self._pair = Pair(settings)  # what the other holds is closed with it, when nobody uses it any more
             return self._pair
 
     def close(self) -> None:
@@ -87,6 +86,12 @@ class Clients:
         return isinstance(other, Clients) and self._given == other._given
 
     __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __copy__(self) -> "Clients":
+        """Copy: all are shared until the copy is set to something else."""
+        made = Clients(*self._given)
+        made._pair = self._pair
+        return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Clients":
         """Copy: clients that were given are shared, ours are made again."""

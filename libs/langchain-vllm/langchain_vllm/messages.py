@@ -194,13 +194,16 @@ def _response_metadata(completion: Completion) -> dict[str, Any]:
 
 def ending_metadata(completion: Completion) -> dict[str, Any]:
     """List what is known of an answer when it has ended, and only then."""
-    ending = {
-        "finish_reason": completion.finish_reason,
-        "stop_reason": completion.stop_reason,
-        "token_usage": token_usage(completion.usage),
-        "tool_call_errors": {call.id: call.error for call in completion.invalid_tool_calls} or None,
-    }
-    return {name: value for name, value in ending.items() if value is not None}
+    ending: dict[str, Any] = {}
+    if completion.finish_reason is not None:
+        ending["finish_reason"] = completion.finish_reason
+    if completion.stop_reason is not None:
+        ending["stop_reason"] = completion.stop_reason
+    if completion.usage is not None:
+        ending["token_usage"] = token_usage(completion.usage)
+    if completion.invalid_tool_calls:
+        ending["tool_call_errors"] = {call.id: call.error for call in completion.invalid_tool_calls}
+    return ending
 
 
 def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
@@ -222,9 +225,15 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
     return counts
 
 
-def token_usage(usage: Usage | None) -> dict[str, int] | None:
+def token_usage(usage: Usage) -> dict[str, int]:
     """Read token counts under the server's names, for `llm_output`."""
-    if usage is None:
-        return None
-    names = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
-    return {name: count for name in names if (count := getattr(usage, name)) is not None}
+    counts = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+    if usage.cached_tokens is not None:
+        counts["cached_tokens"] = usage.cached_tokens
+    if usage.reasoning_tokens is not None:
+        counts["reasoning_tokens"] = usage.reasoning_tokens
+    return counts

@@ -69,13 +69,17 @@ class ServedModel(ModelSettings):
 
     def _client_for(self, given: Mapping[str, Any]) -> Any:
         """Open the client for a call, another one where the call changes settings."""
+        if given.keys().isdisjoint(SETTING_NAMES):
+            return nullcontext(self.client)
         settings = {name: given[name] for name in given.keys() & SETTING_NAMES}
-        return briefly(self, settings, self.http_client) if settings else nullcontext(self.client)
+        return briefly(self, settings, self.http_client)
 
     def _async_client_for(self, given: Mapping[str, Any]) -> Any:
         """Open the asynchronous client for a call."""
+        if given.keys().isdisjoint(SETTING_NAMES):
+            return nullcontext(self.async_client)
         settings = {name: given[name] for name in given.keys() & SETTING_NAMES}
-        return abriefly(self, settings, self.http_async_client) if settings else nullcontext(self.async_client)
+        return abriefly(self, settings, self.http_async_client)
 
     # The model's profile
 

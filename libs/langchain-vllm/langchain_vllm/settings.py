@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -158,6 +159,11 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
         """Leave out what cannot leave the process."""
         state = super().__getstate__()
         return {**state, "__dict__": {**state["__dict__"], "http_client": None, "http_async_client": None}}
+
+    def __copy__(self) -> Self:
+        made = super().__copy__()
+        made._clients = copy(self._clients)  # noqa: SLF001 - the copy's own: with other settings it has another server
+        return made
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy, and share the HTTP clients that were given."""

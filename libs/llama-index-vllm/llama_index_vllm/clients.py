@@ -1,7 +1,7 @@
 """The clients of one model object.
 
 They are made at the first call, and made anew when a setting has changed: `llm.base_url = "http://gpu-2:8000"` reaches
-the other server. A copy or a pickle of the model starts without them.
+the other server. A copy shares them until it is set to something else; a deep copy or a pickle starts without them.
 """
 
 import threading
@@ -73,7 +73,10 @@ class Clients:
         return self._made[1] if self._made else None
 
     def __copy__(self) -> "Clients":
-        return Clients()
+        """Copy: the pair is shared until the copy is set to something else."""
+        made = Clients()
+        made._made = self._made
+        return made
 
     def __deepcopy__(self, memo: object) -> "Clients":
         return Clients()

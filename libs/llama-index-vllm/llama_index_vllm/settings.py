@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import vllm_connect  # what only some calls need is loaded by them
@@ -97,7 +98,7 @@ class ModelSettings(VllmConfig, RequestFields, StructuredPrediction):
 
     def __copy__(self) -> Self:
         made = super().__copy__()
-        made._clients = Clients()  # noqa: SLF001 - the copy's own: with other settings it has another server
+        made._clients = copy(self._clients)  # noqa: SLF001 - the copy's own: with other settings it has another server
         return made
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

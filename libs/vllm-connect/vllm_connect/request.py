@@ -6,6 +6,7 @@ server's defaults, which come from the model's own generation config, hold.
 Source: ChatCompletionRequest (openai/chat_completion/protocol.py, vLLM 0.32.0) and its older versions.
 """
 
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -247,22 +248,6 @@ UNSENT = frozenset(
 """Fields that the body spells in another way than as they are."""
 
 
-_DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.items()}
-
-
-def set_fields(fields: RequestFields) -> dict[str, Any]:
-    """List the fields that are not what they are when nobody sets them.
-
-    Args:
-        fields: A request, or a model that has its fields.
-
-    Returns:
-        Their values by name.
-    """
-    values = fields.__dict__
-    return {name: values[name] for name, default in _DEFAULTS.items() if values[name] != default}
-
-
 class ChatRequest(RequestFields):
     """One request, complete.
 
@@ -296,7 +281,8 @@ class ChatRequest(RequestFields):
             ConfigurationError: No server could accept it; the message names the field.
         """
         self._check()
-        body = {name: value for name, value in self.__dict__.items() if value is not None and name not in UNSENT}
+        mine = self.__dict__
+        body = {name: mine[name] for name in _given(self) if mine[name] is not None and name not in UNSENT}
         if not self.stream:
             del body["stream"]
         else:
@@ -365,3 +351,34 @@ def _apply_reasoning(body: dict[str, Any], reasoning: bool | str | None) -> None
     body["chat_template_kwargs"] = {"enable_thinking": on, "thinking": on, **given}
     if isinstance(reasoning, str):
         body.setdefault("reasoning_effort", reasoning)
+
+
+def set_fields(fields: RequestFields) -> dict[str, Any]:
+    """List the fields that are not what they are when nobody sets them.
+
+    Args:
+        fields: A request, or a model that has its fields.
+
+    Returns:
+        Their values by name.
+    """
+    values = fields.__dict__
+    return {name: values[name] for name in _given(fields) if name in _DEFAULTS and values[name] != _DEFAULTS[name]}
+
+
+_DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.items()}
+_ORDER = {name: at for at, name in enumerate(ChatRequest.model_fields)}
+
+
+def _given(fields: RequestFields) -> list[str]:
+    """List what may have been set, in the order of the fields: each call asks, and there are many more."""
+    return sorted(_filled(type(fields)) | (fields.model_fields_set & _ORDER.keys()), key=_ORDER.__getitem__)
+
+
+@lru_cache(maxsize=64)
+def _filled(cls: type[RequestFields]) -> frozenset[str]:
+    """Name the fields that a class fills where nobody sets them: from the environment, or by a default of its own."""
+    found = {name: field for name, field in cls.model_fields.items() if name in _ORDER and not field.is_required()}
+    return frozenset(
+        name for name, field in found.items() if field.default_factory or field.default != _DEFAULTS.get(name)
+    )

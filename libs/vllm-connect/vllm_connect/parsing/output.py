@@ -10,7 +10,7 @@ write: what is no markup comes out as text, and a call that breaks off or is mal
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from vllm_connect.completion import Completion, fold
 from vllm_connect.deltas import Delta, ToolCallDelta
@@ -20,7 +20,7 @@ from vllm_connect.parsing.reasoning import Reasoning, find_reasoning
 from vllm_connect.parsing.repair import repaired
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.sniffing import sniffing_format
-from vllm_connect.parsing.stops import stops_of
+from vllm_connect.parsing.stops import Stops, stops_of
 from vllm_connect.parsing.tools import Tools
 
 __all__ = ["OutputParser", "parse_output"]
@@ -64,8 +64,8 @@ class OutputParser:
         self._scanner = Scanner(choice, make_id, *between)
         self._reading = self._read()
         self._ended = False
-        self._in_prompt = any(reasoning.started for reasoning in self._reasonings)
-        self._awaited = None if self._in_prompt else stops_of(_stops(self.format, self._reasonings)[1])
+        self._words = _words(self.format, self._reasonings)
+        self._awaited = None if self._words.started else self._words.stops
 
     def push(self, text: str) -> list[Delta]:
         """Take text and give what can be said of it now.
@@ -114,10 +114,10 @@ class OutputParser:
 
     def _read(self) -> Reading[None]:
         scanner = self._scanner
-        if self._in_prompt:
+        if self._words.started:
             yield from self._started(self._reasonings[0])
         openers = self.format.openers if self.format else ()
-        reasonings, stops = _stops(self.format, self._reasonings)
+        reasonings, stops = self._words.reasonings, self._words.all
         while True:
             if not stops:
                 yield from scanner.rest(scanner.text)
@@ -170,12 +170,29 @@ class OutputParser:
         return all(self._tools.misfit(name, "".join(pieces) or "{}") is None for name, pieces in calls.values())
 
 
+class _Words(NamedTuple):
+    """What is looked for in an answer.
+
+    Attributes:
+        started: Whether the answer begins inside of reasoning.
+        reasonings: The words that begin reasoning.
+        all: These, and those that begin a call or mean nothing.
+        stops: The same, ready to be looked for.
+    """
+
+    started: bool
+    reasonings: dict[str, Reasoning]
+    all: tuple[str, ...]
+    stops: Stops
+
+
 @lru_cache(maxsize=256)
-def _stops(format_: Format | None, reasonings: tuple[Reasoning, ...]) -> tuple[dict[str, Reasoning], tuple[str, ...]]:
-    """List the words that begin reasoning, and all words that are looked for."""
+def _words(format_: Format | None, reasonings: tuple[Reasoning, ...]) -> _Words:
+    """List what is looked for, once."""
     began = {word: reasoning for reasoning in reasonings for word in reasoning.all_openers}
     answers = (word for reasoning in reasonings for word in reasoning.answer)
-    return began, (*(format_.openers if format_ else ()), *(format_.noise if format_ else ()), *answers, *began)
+    words = (*(format_.openers if format_ else ()), *(format_.noise if format_ else ()), *answers, *began)
+    return _Words(any(reasoning.started for reasoning in reasonings), began, words, stops_of(words))
 
 
 def _format(parser: str | Format | None) -> Format | None:

@@ -34,6 +34,19 @@ print(asker.joined([next(held[-1])]).text.split()[0])
 """
 """Streams that are open when a loop is closed, when another ends, and when the interpreter does."""
 
+DROPPED = """
+import asyncio
+from tests.faults.clients import made
+
+async def ask():
+    print((await made({kind!r}, {url!r}).aask("word")).text)
+
+loop = asyncio.new_event_loop()
+loop.run_until_complete(ask())
+loop.run_until_complete(ask())
+"""
+"""Models that nobody holds any more when their loop stops; the first is closed while the second asks."""
+
 OF_THE_FRAMEWORK = re.compile(
     r"an error occurred during closing of asynchronous generator <async_generator object BaseChatModel\.astream at .*>\n"
     r"asyncgen: <async_generator object BaseChatModel\.astream at .*>\n"
@@ -56,6 +69,13 @@ def test_exit_with_open_streams(kind: str) -> None:
         server.wait_until_closed()
     assert (done.returncode, done.stdout.split()) == (0, ["word"] * 3)
     assert (OF_THE_FRAMEWORK.sub("", done.stderr) if kind == "langchain" else done.stderr) == ""
+
+
+def test_exit_with_models_that_were_dropped(kind: str, echo: Echo) -> None:
+    """The loop stopped before it could close the last; the end of the interpreter does, and nobody closes twice."""
+    command = [sys.executable, "-W", "ignore", "-c", DROPPED.format(kind=kind, url=echo.url)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["word"] * 2, "")
 
 
 async def test_a_client_of_the_caller_is_never_closed(kind: str, echo: Echo) -> None:

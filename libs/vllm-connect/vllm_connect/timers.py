@@ -47,11 +47,9 @@ class Timers:
         """Data came; comments are none."""
         self._arm("stall", self.timeouts.stall, now)
 
-    def deadline(self) -> tuple[float | None, str]:
-        """Return when the wait ends, None for never, and the phase that ends it."""
-        if self._total < self._due:
-            return self._total, "total"
-        return (None if math.isinf(self._due) else self._due), self._phase
+    def deadline(self) -> tuple[float, str]:
+        """Return when the wait ends, infinite for never, and the phase that ends it."""
+        return (self._total, "total") if self._total < self._due else (self._due, self._phase)
 
     def left(self, now: float) -> float:
         """Return how many seconds of the total are left, infinite without one."""

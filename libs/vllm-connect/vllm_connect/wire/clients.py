@@ -42,7 +42,7 @@ class _Reply:
 
     def _check(self) -> None:
         deadline, phase = self._place.timers.deadline()
-        if deadline is not None and time.monotonic() >= deadline:
+        if time.monotonic() >= deadline:
             raise self._place.timed_out(phase)
 
 

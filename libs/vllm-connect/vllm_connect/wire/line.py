@@ -58,7 +58,7 @@ class Line(io.RawIOBase):
         while True:
             deadline, phase = self.place.timers.deadline()
             now = time.monotonic()
-            left = math.inf if deadline is None else deadline - now
+            left = deadline - now
             if left > 0:
                 self._late_until = math.inf
             elif waited or now > self._late_until:
@@ -88,7 +88,7 @@ class Line(io.RawIOBase):
     def expire(self, now: float) -> bool:
         """Let the server go if nobody has read for too long; what has come can still be read."""
         deadline, phase = self.place.timers.deadline()
-        if deadline is None or now < deadline:
+        if now < deadline:
             return False
         self._expired = phase
         with suppress(OSError):  # the server was first

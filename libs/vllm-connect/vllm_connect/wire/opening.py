@@ -1,7 +1,7 @@
 """The way from a request to the headers of its answer: waiting for a connection, connecting, writing, waiting.
 
-aiohttp's own timers are off: one timer a call, which moves from phase to phase, knows the wait for a free connection
-from the wait for the network.
+aiohttp's own timers are off: the call's one alarm, which is told of each phase, knows the wait for a free connection from
+the wait for the network.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
+from vllm_connect.wire.alarm import Alarm
 from vllm_connect.wire.causes import Place
 
 __all__ = ["LARGE", "Opening", "opening"]
@@ -21,19 +22,24 @@ PIECE = 64 * 1024
 
 
 class Opening:
-    """The way from a request to the headers of its answer, phase by phase, each with its timer.
+    """The way from a request to the headers of its answer, phase by phase, each with its time.
 
-    A timer that runs out cancels the task, as `asyncio.timeout` does, which Python 3.10 does not have.
+    Time that runs out cancels the task, as `asyncio.timeout` does, which Python 3.10 does not have.
+
+    Args:
+        place: Where the call is.
+        alarm: Watches the phases.
+        large: Whether the request is written in pieces.
     """
 
-    def __init__(self, place: Place, *, large: bool) -> None:
+    def __init__(self, place: Place, alarm: Alarm, *, large: bool) -> None:
         self.place = place
         self.reused = False
         self.expired: str | None = None
         self.transport: asyncio.Transport | None = None
         self._large = large
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = alarm
+        self._due = (math.inf, "")
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request needs a running task")
@@ -44,23 +50,14 @@ class Opening:
         """Go over to another phase."""
         self.place.phase = phase
         timers = self.place.timers
-        now = time.monotonic()
         if phase == "headers":
-            deadline, name = timers.deadline()
-            left = math.inf if deadline is None else deadline - now
+            self._due = timers.deadline()
         else:
-            left, name = getattr(timers.timeouts, phase) or math.inf, phase
-            if timers.left(now) < left:
-                left, name = timers.left(now), "total"
-        self.leave()
-        if not math.isinf(left):
-            self._timer = self._loop.call_later(max(left, 0), self._ring, name)
-
-    def leave(self) -> None:
-        """Stop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            now = time.monotonic()
+            left = getattr(timers.timeouts, phase) or math.inf
+            whole = timers.left(now)
+            self._due = (now + left, phase) if left <= whole else (now + whole, "total")
+        self._alarm.watch(self._when, self._late)
 
     def connected(self, *, reused: bool) -> None:
         """Take the connection; what is small is written at once."""
@@ -85,7 +82,10 @@ class Opening:
         uncancel = getattr(self._task, "uncancel", None)
         return uncancel is None or uncancel() <= self._cancelling
 
-    def _ring(self, phase: str) -> None:
+    def _when(self) -> tuple[float, str]:
+        return self._due
+
+    def _late(self, phase: str) -> None:
         self.expired = phase
         self._task.cancel()
 

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, ClassVar
-from weakref import WeakSet
 
 from vllm_connect.wire.opening import opening
 from vllm_connect.wire.route import Route
@@ -93,6 +92,7 @@ class HeldSession:
         self.session = session
         self.loop = loop
         self._guard = self._until_closed()
+        self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """Hold the session from now on."""
@@ -101,23 +101,31 @@ class HeldSession:
 
     async def close(self) -> None:
         """Close the session; on a loop that is closed, this never waits."""
-        await self._guard.aclose()
+        await (self._guard.aclose() if self.loop.is_closed() else self._closing())
 
     def close_soon(self) -> None:
         """Close the session in its own loop, from any thread."""
         if self.loop.is_closed():
             self.close_now()
         else:
-            self.loop.call_soon_threadsafe(lambda: _closing.add(self.loop.create_task(self.close())))
+            self.loop.call_soon_threadsafe(self._closing)
 
     def close_now(self) -> None:
         """Close the session of a loop that does not run."""
-        closing = self.close()
         if not self.loop.is_closed():
-            self.loop.run_until_complete(closing)
+            self.loop.run_until_complete(self._closing())
             return
         with suppress(StopIteration):
-            closing.send(None)
+            self.close().send(None)
+
+    def _closing(self) -> "asyncio.Task[None]":
+        """Begin to close the session, once: a generator cannot be closed by two."""
+        if self._task is None:
+            self._task = self.loop.create_task(self._close())
+        return self._task
+
+    async def _close(self) -> None:
+        await self._guard.aclose()
 
     async def _until_closed(self) -> AsyncGenerator[None, None]:
         try:
@@ -125,9 +133,6 @@ class HeldSession:
         finally:
             await self.session.close()
             self.all.discard(self)
-
-
-_closing: WeakSet["asyncio.Task[None]"] = WeakSet()
 
 
 def let_go(held: "dict[Loop, HeldSession]", pid: int) -> None:

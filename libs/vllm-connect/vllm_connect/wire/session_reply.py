@@ -1,15 +1,11 @@
-"""An answer whose body comes through aiohttp, every wait for it under the timers of the call.
-
-The timer costs nothing for a chunk: it is set for when the call may be late, and looks then.
-"""
+"""An answer whose body comes through aiohttp, every wait for it under the alarm of the call."""
 
 import asyncio
-import math
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vllm_connect.wire.alarm import Alarm
 from vllm_connect.wire.causes import Place
 from vllm_connect.wire.message import GRACE, Body, Head
 
@@ -26,9 +22,10 @@ class SessionReply:
         response: The response, of which only the headers were read.
         head: Its head.
         place: Where the call is.
+        alarm: Watches the waits.
     """
 
-    def __init__(self, response: "ClientResponse", head: Head, place: Place) -> None:
+    def __init__(self, response: "ClientResponse", head: Head, place: Place, alarm: Alarm) -> None:
         self.status = head.status
         self.headers = head.headers
         self.request_id = head.request_id
@@ -36,11 +33,10 @@ class SessionReply:
         self._place = place
         self._body = Body(head, place)
         self._pieces: Iterator[bytes] = iter(())
-        self._loop = asyncio.get_running_loop()
+        self._alarm = alarm
         self._expired: str | None = None
         self._unread = b""
-        self._timer: asyncio.TimerHandle | None = None
-        self._watch()
+        alarm.watch(place.timers.deadline, self._expire)
 
     def __aiter__(self) -> "SessionReply":
         return self
@@ -78,38 +74,24 @@ class SessionReply:
         content = self._response.content
         if content.at_eof():
             return
-        self._stop()
-        self._timer = self._loop.call_later(GRACE, self._abort)
+        self._alarm.stop()
+        grace = asyncio.get_running_loop().call_later(GRACE, self._abort)
         try:
             await content.readany()
         except Exception as error:
             if self._place.failed(error) is None:
                 raise
+        finally:
+            grace.cancel()
 
     def close(self) -> None:
         """Give the connection back if the body was read to its end, close it otherwise so that the server sees it."""
-        self._stop()
+        self._alarm.stop()
         if self._response.content.at_eof():
             self._response.release()
         else:
             self._abort()
             self._response.close()
-
-    def _watch(self) -> None:
-        """Set the timer for when the call may be late, without moving it for every piece.
-
-        Progress can only put the end of a wait later than now and the time of a stall together.
-        """
-        timers = self._place.timers
-        now = time.monotonic()
-        deadline, phase = timers.deadline()
-        left = math.inf if deadline is None else deadline - now
-        if left <= 0:
-            self._expire(phase)
-            return
-        left = min(left, timers.timeouts.stall or math.inf)
-        if not math.isinf(left):
-            self._timer = self._loop.call_later(left, self._watch)
 
     def _expire(self, phase: str) -> None:
         """Let the server go, and make room for another call; what has come can still be read."""
@@ -121,11 +103,6 @@ class SessionReply:
             self._unread = content.read_nowait()
         self._abort()
         self._response.close()
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _abort(self) -> None:
         connection = self._response.connection

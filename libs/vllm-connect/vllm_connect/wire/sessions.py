@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vllm_connect.errors import ConnectionFailedError
 from vllm_connect.timers import Timers
+from vllm_connect.wire.alarm import Alarm
 from vllm_connect.wire.causes import Place
 from vllm_connect.wire.message import read_head
 from vllm_connect.wire.opening import LARGE, Opening, opening
@@ -75,17 +76,18 @@ class SessionPool:
             self._held[loop] = held
         return held.session
 
-    async def ask(self, request: HttpRequest, place: Place) -> "ClientResponse":
+    async def ask(self, request: HttpRequest, place: Place, alarm: Alarm) -> "ClientResponse":
         """Send a request, again if the server had closed the connection that waited for it."""
         session = await self._session()
         for resend in range(MAX_RESENDS + 1):
-            way = Opening(place, large=len(request.body) > LARGE)
+            way = Opening(place, alarm, large=len(request.body) > LARGE)
             token = opening.set(way)
             problem = None
             stale = False
             try:
                 return await self._send(session, request, way)
             except BaseException as error:
+                alarm.stop()
                 way.abort()
                 own = way.own(error)
                 problem = place.timed_out(way.expired or "total") if own else place.failed(error)
@@ -93,7 +95,6 @@ class SessionPool:
                     raise
                 stale = way.reused and isinstance(problem, ConnectionFailedError) and _unanswered(error)
             finally:
-                way.leave()
                 opening.reset(token)
             if not stale or resend == MAX_RESENDS:
                 raise problem.with_traceback(None)
@@ -142,12 +143,17 @@ class _Opened:
 
     async def __aenter__(self) -> SessionReply:
         place = Place(self._pool.route, self._timers, streaming=self._request.streaming)
-        response = await self._pool.ask(self._request, place)
+        alarm = Alarm(self._timers)
+        response = None
         try:
-            self._reply = SessionReply(response, read_head(response.status, response.headers.items(), place), place)
+            response = await self._pool.ask(self._request, place, alarm)
+            head = read_head(response.status, response.headers.items(), place)
+            self._reply = SessionReply(response, head, place, alarm)
         finally:
             if self._reply is None:
-                response.close()
+                alarm.stop()
+                if response is not None:
+                    response.close()
         return self._reply
 
     async def __aexit__(

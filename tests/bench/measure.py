@@ -21,7 +21,7 @@ __all__ = ["Results", "cost", "exponent", "measure", "quartiles"]
 Results = dict[str, Any]
 FEW = 3
 
-SHARED = ("text-astream", "bursts-astream", "paced-64", "calls-64", "call")
+SHARED = ("text-astream", "bursts-astream", "paced-64", "calls-64", "call", "acall")
 """Cases whose time is shared between packages."""
 
 

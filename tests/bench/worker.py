@@ -98,9 +98,12 @@ class Measuring:
                 subject.call(url)
             return {}
 
-        def acall(times: int) -> dict[str, Any]:
+        async def acalls(times: int) -> None:
             for _ in range(times):
-                self._loop.run_until_complete(subject.acall(url, case.at_once))
+                await subject.acall(url, case.at_once)
+
+        def acall(times: int) -> dict[str, Any]:
+            self._loop.run_until_complete(acalls(times))
             return {}
 
         def construct(times: int) -> dict[str, Any]:

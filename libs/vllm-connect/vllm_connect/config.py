@@ -110,6 +110,8 @@ class Timeouts(BaseModel):
 
 
 def _timeouts(value: object) -> Timeouts:
+    if isinstance(value, Timeouts):
+        return value
     if isinstance(value, Mapping):
         refuse_unknown((str(name) for name in value), Timeouts.model_fields)
         return Timeouts(**value)
@@ -117,9 +119,7 @@ def _timeouts(value: object) -> Timeouts:
         if not 0 < value < math.inf:
             raise ConfigurationError("timeout must be a number of seconds above 0")
         return Timeouts.of(float(value))
-    if not isinstance(value, Timeouts):
-        raise ConfigurationError("timeout must be a number of seconds, a mapping or a Timeouts")
-    return value
+    raise ConfigurationError("timeout must be a number of seconds, a mapping or a Timeouts")
 
 
 def _environment_timeout(text: str) -> Timeouts:
@@ -289,13 +289,12 @@ def api_key_of(config: VllmConfig) -> str | None:
     Raises:
         ConfigurationError: The function returned no usable key.
     """
-    key = config.api_key
-    if callable(key) and not isinstance(key, SecretStr | str):
-        key = key()
-        if not isinstance(key, str | SecretStr):
+    key = _revealed(config.api_key)
+    if callable(key):
+        key = _revealed(key())
+        if not isinstance(key, str):
             raise ConfigurationError("the function given as api_key must return a string")
-    checked = _revealed(_api_key(key))
-    return checked if isinstance(checked, str) else None
+    return header_value(key, "api_key") or None if isinstance(key, str) else None
 
 
 def authorization(config: VllmConfig) -> str | None:

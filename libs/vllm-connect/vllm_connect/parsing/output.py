@@ -94,7 +94,8 @@ class OutputParser:
         if not self._ended:
             self._ended = True
             self._scanner.close()
-            next(self._reading, None)
+            if self._awaited is None:
+                next(self._reading, None)
         return self._given()
 
     @property

@@ -45,12 +45,16 @@ class Clients:
     Args:
         blocking: A client to use in place of our own; it is never closed.
         asynchronous: The same.
+
+    Attributes:
+        requests: Makes the requests.
     """
 
     def __init__(self, blocking: Any = None, asynchronous: Any = None) -> None:
         self._given = (blocking, asynchronous)
         self._pair: Pair | None = None
         self._lock = threading.Lock()
+        self.requests = vllm_connect.RequestMaker()
 
     def blocking(self, model: VllmConfig) -> "vllm_connect.VllmClient":
         """Give the blocking client of a model."""

@@ -36,12 +36,12 @@ class ServedModel(ModelSettings):
     @property
     def client(self) -> "vllm_connect.VllmClient":
         """The blocking client, made when first asked for."""
-        return self._clients.blocking(self)
+        return self._held.blocking(self)
 
     @property
     def async_client(self) -> "vllm_connect.AsyncVllmClient":
         """The asynchronous client, made when first asked for."""
-        return self._clients.asynchronous(self)
+        return self._held.asynchronous(self)
 
     def close(self) -> None:
         """Close idle connections; the model can be used again."""

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import BaseMessage
-from pydantic import AliasChoices, BaseModel, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
 from vllm_connect import (
     ChatRequest,
     RequestFields,
     VllmConfig,
-    configuration_error,
     environment,
     overlay,
     refuse_unknown,
@@ -173,6 +172,13 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
 
     # Requests
 
+    @property
+    def _held(self) -> Clients:
+        """The clients; pydantic looks for a private attribute everywhere else first, which each call would wait for."""
+        private = self.__pydantic_private__ or {}
+        held: Clients = private["_clients"]
+        return held
+
     def _request(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, given: Mapping[str, Any], *, stream: bool
     ) -> ChatRequest:
@@ -184,17 +190,13 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
         fields["stream"] = stream
         if stop is not None:
             fields["stop"] = stop
-        if fields.get("tools"):
-            fields["tools"] = to_wire_tools(fields["tools"])
+        tools = fields.pop("tools", None)
         if fields.get("response_format") is not None:
             fields["response_format"] = response_format(fields["response_format"])
         if stream and (fields.get("n") or 1) > 1:
             raise ConfigurationError("a stream has one answer in LangChain: call invoke or generate for n > 1")
-        try:
-            return ChatRequest(**fields, messages=to_wire(messages, replay=replay))
-        except ValidationError as error:
-            problem = configuration_error(error)
-        raise problem
+        wire_messages = to_wire(messages, replay=replay)
+        return self._held.requests.make(fields, wire_messages, to_wire_tools(tools) if tools else None)
 
 
 def _plain(value: Any) -> Any:

@@ -47,11 +47,16 @@ class Pair:
 
 
 class Clients:
-    """Holds the pair that fits the settings; threads that come first at once get the same."""
+    """Holds the pair that fits the settings; threads that come first at once get the same.
+
+    Attributes:
+        requests: Makes the requests of the model.
+    """
 
     def __init__(self) -> None:
         self._made: tuple[tuple[Any, ...], Pair] | None = None
         self._lock = threading.Lock()
+        self.requests = vllm_connect.RequestMaker()
 
     def of(self, model: VllmConfig) -> Pair:
         """Return the clients of a model, which are made if there are none with its settings.

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import vllm_connect  # what only some calls need is loaded by them
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
-from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 from typing_extensions import Self
 from vllm_connect import (
     ChatRequest,
     ConfigurationError,
     RequestFields,
     VllmConfig,
-    configuration_error,
     environment,
     overlay,
     refuse_unknown,
@@ -107,6 +106,13 @@ class ModelSettings(VllmConfig, RequestFields, StructuredPrediction):
 
     # Requests
 
+    @property
+    def _held(self) -> Clients:
+        """The clients; pydantic looks for a private attribute everywhere else first, which each call would wait for."""
+        private = self.__pydantic_private__ or {}
+        held: Clients = private["_clients"]
+        return held
+
     def _call(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, stream: bool = False
     ) -> tuple[Pair, ChatRequest, Terms]:
@@ -120,28 +126,21 @@ class ModelSettings(VllmConfig, RequestFields, StructuredPrediction):
         fields = overlay(set_fields(self), given)
         if tools is None:
             fields["parallel_tool_calls"] = None
-        fields["tools"] = tools
-        fields["messages"] = to_wire(
+        fields["stream"] = stream
+        sent = to_wire(
             messages,
             replay=replay,
             developer_as_system=self.developer_as_system,
             wire_names=wire_names,
         )
-        request = _checked({**fields, "stream": stream})
+        held = self._held
+        request = held.requests.make(fields, sent, tools)
         if stream and (request.n or 1) > 1:
             raise ConfigurationError("a stream of LlamaIndex has one answer: call chat or achat for n of them")
         names = {wire: name for name, wire in wire_names.items()}
-        return self._clients.of(self), request, Terms(tools, names)
+        return held.of(self), request, Terms(tools, names)
 
     def _prompted(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
         return [ChatMessage(role=MessageRole.USER, content=prompt)]
-
-
-def _checked(fields: dict[str, Any]) -> ChatRequest:
-    try:
-        return ChatRequest(**fields)
-    except ValidationError as error:
-        problem = configuration_error(error)
-    raise problem

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from vllm_connect.parsing.output import OutputParser, parse_output
     from vllm_connect.parsing.reasoning import reasoning_names
     from vllm_connect.request import ChatRequest, RequestFields, set_fields
+    from vllm_connect.request_maker import RequestMaker
     from vllm_connect.schema_rules import Finding, lint_schema
     from vllm_connect.server import ModelCard, ServerInfo
     from vllm_connect.tool_choice import resolve_tool_choice
@@ -89,6 +90,7 @@ __all__ = [
     "ReasoningDelta",
     "RefusalError",
     "RequestFields",
+    "RequestMaker",
     "RequestTimeoutError",
     "SSEDecoder",
     "ServerFailureError",
@@ -188,6 +190,7 @@ _HOMES: dict[str, str] = {
     "ChatRequest": "request",
     "RequestFields": "request",
     "set_fields": "request",
+    "RequestMaker": "request_maker",
     "Finding": "schema_rules",
     "lint_schema": "schema_rules",
     "ModelCard": "server",

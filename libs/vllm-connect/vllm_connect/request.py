@@ -370,9 +370,14 @@ _DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.i
 _ORDER = {name: at for at, name in enumerate(ChatRequest.model_fields)}
 
 
-def _given(fields: RequestFields) -> list[str]:
+def _given(fields: RequestFields) -> tuple[str, ...]:
     """List what may have been set, in the order of the fields: each call asks, and there are many more."""
-    return sorted(_filled(type(fields)) | (fields.model_fields_set & _ORDER.keys()), key=_ORDER.__getitem__)
+    return _ordered(type(fields), frozenset(fields.model_fields_set))
+
+
+@lru_cache(maxsize=256)
+def _ordered(cls: type[RequestFields], given: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(_filled(cls) | (given & _ORDER.keys()), key=_ORDER.__getitem__))
 
 
 @lru_cache(maxsize=64)

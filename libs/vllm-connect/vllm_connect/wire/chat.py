@@ -231,30 +231,28 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     Returns:
         The counts; what the server does not tell is None, or 0 where a count must be.
     """
-    prompt = _count(usage, "prompt_tokens", "input_tokens", "prompt_eval_count") or 0
-    completion = _count(usage, "completion_tokens", "output_tokens", "eval_count") or 0
-    before, after = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    cached = _count(before, "cached_tokens")
-    created = _count(before, "created_cache_tokens")
-    reasoning = _count(after, "reasoning_tokens")
+    counts = _counts(usage)
+    before = _counts(usage.get("prompt_tokens_details"))
+    after = _counts(usage.get("completion_tokens_details"))
+    prompt = counts.get("prompt_tokens") or counts.get("input_tokens") or counts.get("prompt_eval_count") or 0
+    completion = counts.get("completion_tokens") or counts.get("output_tokens") or counts.get("eval_count") or 0
+    cached = counts.get("cache_read_input_tokens", counts.get("cached_tokens"))
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        total_tokens=_count(usage, "total_tokens") or prompt + completion,
-        cached_tokens=cached if cached is not None else _count(usage, "cache_read_input_tokens", "cached_tokens"),
-        cache_creation_tokens=created if created is not None else _count(usage, "cache_creation_input_tokens"),
-        reasoning_tokens=reasoning if reasoning is not None else _count(usage, "reasoning_tokens"),
+        total_tokens=counts.get("total_tokens") or prompt + completion,
+        cached_tokens=before.get("cached_tokens", cached),
+        cache_creation_tokens=before.get("created_cache_tokens", counts.get("cache_creation_input_tokens")),
+        reasoning_tokens=after.get("reasoning_tokens", counts.get("reasoning_tokens")),
     )
 
 
-def _count(where: Any, *names: str) -> int | None:
-    """Read the first of some counts that is there."""
+def _counts(where: Any) -> dict[str, int]:
+    """Read what is a number, or digits."""
     if not isinstance(where, dict):
-        return None
-    for name in names:
-        value = where.get(name)
-        if type(value) is int:
-            return value
-        if value is not None and (isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal())):
-            return int(value)
-    return None
+        return {}
+    return {name: int(value) for name, value in where.items() if isinstance(value, int | float) or _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and value.isdecimal()

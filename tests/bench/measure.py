@@ -19,7 +19,7 @@ from tests.bench.subjects import SUBJECTS
 __all__ = ["Results", "cost", "exponent", "measure", "quartiles"]
 
 Results = dict[str, Any]
-FEW = 3
+FEW = 5
 
 SHARED = ("text-astream", "bursts-astream", "paced-64", "calls-64", "call", "acall")
 """Cases whose time is shared between packages."""

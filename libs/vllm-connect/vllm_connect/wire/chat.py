@@ -99,6 +99,9 @@ EXTRAS = (
 CUT = frozenset({"abort", "error"})
 """Finish reasons of an answer that is none."""
 
+MAX_DIGITS = 18
+"""Digits of a count; no server has used more tokens, and Python refuses to read thousands of them."""
+
 _PLAIN = _Message()
 
 
@@ -251,8 +254,8 @@ def _counts(where: Any) -> dict[str, int]:
     """Read what is a number, or digits."""
     if not isinstance(where, dict):
         return {}
-    return {name: int(value) for name, value in where.items() if isinstance(value, int | float) or _is_number(value)}
+    return {name: int(value) for name, value in where.items() if isinstance(value, int | float) or _is_count(value)}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and value.isdecimal()
+def _is_count(value: Any) -> bool:
+    return isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS

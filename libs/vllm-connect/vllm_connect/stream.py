@@ -7,6 +7,7 @@ An answer is whole when each of its choices has a finish reason. One that ends b
 and one that ends in `abort` or `error` was cut by the server; neither is ever presented as an answer.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -29,6 +30,8 @@ from vllm_connect.wire.failures import in_stream_failure
 from vllm_connect.wire.sse import NamedEvent, SSEDecoder
 
 __all__ = ["ChatStream", "DeltaFilter", "coalesce"]
+
+logger = logging.getLogger("vllm_connect")
 
 EVENT_STREAM = "text/event-stream"
 
@@ -120,10 +123,12 @@ class ChatStream:
                 self._fail(error)
             self._body.clear()
         deltas = self._filtered(read)
-        self.done = True
         missing = self._choices - len(self._reader.finished)
         if missing > 0 and self.failure is None:
             self._fail(self._cut())
+        if not self.done and self._decoder is not None:
+            logger.debug("the stream ended after the answer and without [DONE]: is there a proxy between?")
+        self.done = True
         if self.failure is not None:
             for held in self.filters.values():
                 deltas.extend(held.close() if held is not None else ())

@@ -1,6 +1,7 @@
 """One answer from its bytes."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -50,6 +51,23 @@ def run(
         if stream.done:
             break
     return deltas + stream.end(), stream
+
+
+@pytest.mark.parametrize(("end", "logged"), [(b"", 1), (DONE, 0)])
+def test_an_answer_without_its_end_mark_is_whole_and_logged(
+    end: bytes, logged: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "vllm_connect"):
+        deltas, stream = run(said("Hello", "stop") + end)
+    assert (fold(deltas).text, stream.failure) == ("Hello", None)
+    assert len(caplog.records) == logged
+
+
+def test_a_cut_answer_is_an_error_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "vllm_connect"):
+        _, stream = run(said("Hello"))
+    assert isinstance(stream.failure, StreamInterruptedError)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 50, None])

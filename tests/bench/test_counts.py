@@ -76,10 +76,10 @@ def calls_of_an_event(adapter: str, kind: Kind, *, together: bool) -> tuple[floa
 def test_an_event_among_others_costs_few_calls(adapter: str, kind: Kind) -> None:
     short, long = calls_of_an_event(adapter, kind, together=True)
     assert long <= short * 1.02 + 0.5, "cost grows with the length of the stream"
-    assert long <= 30
+    assert long <= 22
 
 
-@pytest.mark.parametrize(("kind", "most"), [("text", 95), ("reasoning", 75), ("tool", 92)])
+@pytest.mark.parametrize(("kind", "most"), [("text", 72), ("reasoning", 69), ("tool", 85)])
 @pytest.mark.parametrize("adapter", SHOWS)
 def test_an_event_alone_costs_a_bounded_number_of_calls(adapter: str, kind: Kind, most: int) -> None:
     short, long = calls_of_an_event(adapter, kind, together=False)

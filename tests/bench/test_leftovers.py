@@ -22,6 +22,14 @@ def server() -> Iterator[str]:
         yield running.base
 
 
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.new_event_loop()
+    yield made
+    made.run_until_complete(made.shutdown_asyncgens())  # which closes the connections
+    made.close()
+
+
 def left(run: Callable[[], object]) -> list[str]:
     """Name our objects that only the garbage collector lets go."""
     gc.collect()
@@ -37,7 +45,7 @@ def left(run: Callable[[], object]) -> list[str]:
         gc.enable()
 
 
-def asking(subject: Any, url: str, way: str, kind: Kind) -> Callable[[], None]:
+def asking(subject: Any, url: str, way: str, kind: Kind, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
     """Prepare to ask some times in one way."""
 
     async def asked() -> None:
@@ -57,7 +65,6 @@ def asking(subject: Any, url: str, way: str, kind: Kind) -> Callable[[], None]:
 
     if way in ("call", "stream"):
         return ask
-    loop = asyncio.new_event_loop()
     return lambda: loop.run_until_complete(asked())
 
 
@@ -67,8 +74,10 @@ def asking(subject: Any, url: str, way: str, kind: Kind) -> Callable[[], None]:
     + [(way, kind) for way in ("stream", "astream") for kind in ("text", "reasoning", "tool")],
 )
 @pytest.mark.parametrize("adapter", SUBJECTS)
-def test_nothing_of_a_call_waits_for_the_garbage_collector(server: str, adapter: str, way: str, kind: Kind) -> None:
-    ask = asking(SUBJECTS[adapter](), server + Workload(kind, 20).path(), way, kind)
+def test_nothing_of_a_call_waits_for_the_garbage_collector(
+    server: str, adapter: str, way: str, kind: Kind, loop: asyncio.AbstractEventLoop
+) -> None:
+    ask = asking(SUBJECTS[adapter](), server + Workload(kind, 20).path(), way, kind, loop)
     ask()
     assert left(ask) == []
 
@@ -84,9 +93,8 @@ def test_the_garbage_collector_would_show_it() -> None:
     assert left(Cycle) == ["test_the_garbage_collector_would_show_it.<locals>.Cycle"]
 
 
-def test_a_call_sets_one_timer(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_sets_one_timer(server: str, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
     subject, url = ours_langchain.Ours(), server + Workload("unary", 20).path()
-    loop = asyncio.new_event_loop()
     loop.run_until_complete(subject.acall(url, 1))
     timers: list[float] = []
     call_later = loop.call_later

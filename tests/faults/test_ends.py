@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 
 from tests.faults.clients import made
 from tests.faults.echo import Echo
@@ -44,6 +45,9 @@ async def ask():
 loop = asyncio.new_event_loop()
 loop.run_until_complete(ask())
 loop.run_until_complete(ask())
+if {shut_down}:
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
 """
 """Models that nobody holds any more when their loop stops; the first is closed while the second asks."""
 
@@ -71,9 +75,10 @@ def test_exit_with_open_streams(kind: str) -> None:
     assert (OF_THE_FRAMEWORK.sub("", done.stderr) if kind == "langchain" else done.stderr) == ""
 
 
-def test_exit_with_models_that_were_dropped(kind: str, echo: Echo) -> None:
-    """The loop stopped before it could close the last; the end of the interpreter does, and nobody closes twice."""
-    command = [sys.executable, "-W", "ignore", "-c", DROPPED.format(kind=kind, url=echo.url)]
+@pytest.mark.parametrize("shut_down", [False, True])
+def test_exit_with_models_that_were_dropped(kind: str, echo: Echo, shut_down: bool) -> None:
+    """The loop stopped before it could close the last; its own end does, or that of the interpreter, and never both."""
+    command = [sys.executable, "-W", "ignore", "-c", DROPPED.format(kind=kind, url=echo.url, shut_down=shut_down)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["word"] * 2, "")
 

@@ -101,7 +101,9 @@ class HeldSession:
 
     async def close(self) -> None:
         """Close the session; on a loop that is closed, this never waits."""
-        await (self._guard.aclose() if self.loop.is_closed() else self._closing())
+        await self._end()
+        with suppress(RuntimeError):  # the loop is closing its generators at this moment
+            await self._guard.aclose()
 
     def close_soon(self) -> None:
         """Close the session in its own loop, from any thread."""
@@ -119,20 +121,20 @@ class HeldSession:
             self.close().send(None)
 
     def _closing(self) -> "asyncio.Task[None]":
-        """Begin to close the session, once: a generator cannot be closed by two."""
         if self._task is None:
-            self._task = self.loop.create_task(self._close())
+            self._task = self.loop.create_task(self.close())
         return self._task
 
-    async def _close(self) -> None:
-        await self._guard.aclose()
+    async def _end(self) -> None:
+        """Close the session unless that has begun: a loop that ends and a pool that is dropped may both do so."""
+        self.all.discard(self)
+        await self.session.close()
 
     async def _until_closed(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            await self.session.close()
-            self.all.discard(self)
+            await self._end()
 
 
 def let_go(held: "dict[Loop, HeldSession]", pid: int) -> None:

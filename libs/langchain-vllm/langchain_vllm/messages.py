@@ -35,7 +35,6 @@ __all__ = [
     "from_completion",
     "reasoning_of",
     "to_wire",
-    "token_usage",
     "usage_metadata",
 ]
 
@@ -200,7 +199,7 @@ def ending_metadata(completion: Completion) -> dict[str, Any]:
     if completion.stop_reason is not None:
         ending["stop_reason"] = completion.stop_reason
     if completion.usage is not None:
-        ending["token_usage"] = token_usage(completion.usage)
+        ending["token_usage"] = completion.usage.named()
     if completion.invalid_tool_calls:
         ending["tool_call_errors"] = {call.id: call.error for call in completion.invalid_tool_calls}
     return ending
@@ -222,18 +221,4 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
         counts["input_token_details"] = given
     if usage.reasoning_tokens is not None:
         counts["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
-    return counts
-
-
-def token_usage(usage: Usage) -> dict[str, int]:
-    """Read token counts under the server's names, for `llm_output`."""
-    counts = {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-    if usage.cached_tokens is not None:
-        counts["cached_tokens"] = usage.cached_tokens
-    if usage.reasoning_tokens is not None:
-        counts["reasoning_tokens"] = usage.reasoning_tokens
     return counts

@@ -127,7 +127,7 @@ class Terms:
         if answer.stop_reason is not None:
             facts["stop_reason"] = answer.stop_reason
         if answer.usage is not None:
-            facts.update(token_counts(answer.usage))
+            facts.update(answer.usage.named())
         facts.update((name, answer.metadata[name]) for name in TOLD if name in answer.metadata)
         invalid = answer.invalid_tool_calls
         if invalid:
@@ -206,7 +206,7 @@ class Answer:
         if self._finish is None:
             message = terms.message_of(self._thinking, self._text, [call.shown() for call in self._calls])
             if self._usage is not None:
-                facts.update(token_counts(self._usage))
+                facts.update(self._usage.named())
         else:
             answer = self.completion()
             message = terms.message(answer)
@@ -258,20 +258,6 @@ class _Call:
 
     def whole(self) -> ToolCallDelta:
         return ToolCallDelta(self.index, self.id, self.name, self.arguments, ended=self.ended)
-
-
-def token_counts(usage: Usage) -> dict[str, int]:
-    """List the token counts under the names LlamaIndex's handlers know."""
-    counts = {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-    if usage.cached_tokens is not None:
-        counts["cached_tokens"] = usage.cached_tokens
-    if usage.reasoning_tokens is not None:
-        counts["reasoning_tokens"] = usage.reasoning_tokens
-    return counts
 
 
 def to_logprobs(tokens: Iterable[Mapping[str, Any]]) -> list[list[LogProb]]:

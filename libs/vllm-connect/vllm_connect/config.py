@@ -289,12 +289,13 @@ def api_key_of(config: VllmConfig) -> str | None:
     Raises:
         ConfigurationError: The function returned no usable key.
     """
-    key = _revealed(config.api_key)
-    if callable(key):
-        key = _revealed(key())
-        if not isinstance(key, str):
+    key = config.api_key
+    if callable(key) and not isinstance(key, SecretStr | str):
+        key = key()
+        if not isinstance(key, str | SecretStr):
             raise ConfigurationError("the function given as api_key must return a string")
-    return header_value(key, "api_key") or None if isinstance(key, str) else None
+    checked = _revealed(_api_key(key))
+    return checked if isinstance(checked, str) else None
 
 
 def authorization(config: VllmConfig) -> str | None:

@@ -107,6 +107,19 @@ class Usage(Struct, frozen=True, gc=False):
     cache_creation_tokens: int | None = None
     reasoning_tokens: int | None = None
 
+    def named(self) -> dict[str, int]:
+        """List the counts that both frameworks know by the server's names."""
+        counts = {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        }
+        if self.cached_tokens is not None:
+            counts["cached_tokens"] = self.cached_tokens
+        if self.reasoning_tokens is not None:
+            counts["reasoning_tokens"] = self.reasoning_tokens
+        return counts
+
 
 class UsageReport(Struct, frozen=True, gc=False):
     """The usage of the whole request so far; the last report is the one that counts.

@@ -372,18 +372,12 @@ _ORDER = {name: at for at, name in enumerate(ChatRequest.model_fields)}
 
 def _given(fields: RequestFields) -> tuple[str, ...]:
     """List what may have been set, in the order of the fields: each call asks, and there are many more."""
-    return _ordered(type(fields), frozenset(fields.model_fields_set))
+    return _names(type(fields), frozenset(fields.model_fields_set))
 
 
 @lru_cache(maxsize=256)
-def _ordered(cls: type[RequestFields], given: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted(_filled(cls) | (given & _ORDER.keys()), key=_ORDER.__getitem__))
-
-
-@lru_cache(maxsize=64)
-def _filled(cls: type[RequestFields]) -> frozenset[str]:
-    """Name the fields that a class fills where nobody sets them: from the environment, or by a default of its own."""
-    found = {name: field for name, field in cls.model_fields.items() if name in _ORDER and not field.is_required()}
-    return frozenset(
-        name for name, field in found.items() if field.default_factory or field.default != _DEFAULTS.get(name)
-    )
+def _names(cls: type[RequestFields], given: frozenset[str]) -> tuple[str, ...]:
+    """Name what was given, and what the class fills: from the environment, or by a default of its own."""
+    fields = {name: field for name, field in cls.model_fields.items() if name in _ORDER and not field.is_required()}
+    filled = {name for name, field in fields.items() if field.default_factory or field.default != _DEFAULTS.get(name)}
+    return tuple(sorted(filled | (given & _ORDER.keys()), key=_ORDER.__getitem__))

@@ -188,6 +188,13 @@ def test_key_from_a_function() -> None:
     assert [authorization(config), authorization(config)] == ["Bearer one", "Bearer two"]
 
 
+def test_an_assigned_key_that_is_no_string_is_refused() -> None:
+    settings = VllmConfig(base_url="http://127.0.0.1:1")
+    settings.api_key = 5  # type: ignore[assignment]  # which is the mistake
+    with pytest.raises(ConfigurationError, match="must be a string"):
+        authorization(settings)
+
+
 def test_key_from_a_function_that_gives_none() -> None:
     with pytest.raises(ConfigurationError, match="must return a string"):
         authorization(VllmConfig(api_key=lambda: None))

@@ -224,6 +224,7 @@ def test_a_model_in_a_loop_is_stopped() -> None:
         ({"input_tokens": 1, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 6}, Usage(1, 0, 1, 5, 6)),
         ({"prompt_tokens": 1, "prompt_tokens_details": None, "reasoning_tokens": 2}, Usage(1, 0, 1, None, None, 2)),
         ({"prompt_tokens": "9" * 5000, "else": "9" * 5000, "completion_tokens": 2}, Usage(0, 2, 2)),
+        ({"prompt_tokens": 0, "input_tokens": 5}, Usage(0, 0, 0)),
         ({}, Usage()),
     ],
 )

@@ -237,8 +237,8 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     counts = _counts(usage)
     before = _counts(usage.get("prompt_tokens_details"))
     after = _counts(usage.get("completion_tokens_details"))
-    prompt = counts.get("prompt_tokens") or counts.get("input_tokens") or counts.get("prompt_eval_count") or 0
-    completion = counts.get("completion_tokens") or counts.get("output_tokens") or counts.get("eval_count") or 0
+    prompt = counts.get("prompt_tokens", counts.get("input_tokens", counts.get("prompt_eval_count", 0)))
+    completion = counts.get("completion_tokens", counts.get("output_tokens", counts.get("eval_count", 0)))
     cached = counts.get("cache_read_input_tokens", counts.get("cached_tokens"))
     return Usage(
         prompt_tokens=prompt,

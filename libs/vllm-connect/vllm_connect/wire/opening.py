@@ -39,7 +39,6 @@ class Opening:
         self.transport: asyncio.Transport | None = None
         self._large = large
         self._alarm = alarm
-        self._due = (math.inf, "")
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request needs a running task")
@@ -51,13 +50,13 @@ class Opening:
         self.place.phase = phase
         timers = self.place.timers
         if phase == "headers":
-            self._due = timers.deadline()
-        else:
-            now = time.monotonic()
-            left = getattr(timers.timeouts, phase) or math.inf
-            whole = timers.left(now)
-            self._due = (now + left, phase) if left <= whole else (now + whole, "total")
-        self._alarm.watch(self._when, self._late)
+            self._alarm.watch(timers.deadline, self._late)
+            return
+        now = time.monotonic()
+        left = getattr(timers.timeouts, phase) or math.inf
+        whole = timers.left(now)
+        due = (now + left, phase) if left <= whole else (now + whole, "total")
+        self._alarm.watch(lambda: due, self._late)
 
     def connected(self, *, reused: bool) -> None:
         """Take the connection; what is small is written at once."""
@@ -81,9 +80,6 @@ class Opening:
             return False
         uncancel = getattr(self._task, "uncancel", None)
         return uncancel is None or uncancel() <= self._cancelling
-
-    def _when(self) -> tuple[float, str]:
-        return self._due
 
     def _late(self, phase: str) -> None:
         self.expired = phase

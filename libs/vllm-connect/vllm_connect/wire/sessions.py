@@ -144,16 +144,14 @@ class _Opened:
     async def __aenter__(self) -> SessionReply:
         place = Place(self._pool.route, self._timers, streaming=self._request.streaming)
         alarm = Alarm(self._timers)
-        response = None
+        response = await self._pool.ask(self._request, place, alarm)
         try:
-            response = await self._pool.ask(self._request, place, alarm)
             head = read_head(response.status, response.headers.items(), place)
             self._reply = SessionReply(response, head, place, alarm)
         finally:
             if self._reply is None:
                 alarm.stop()
-                if response is not None:
-                    response.close()
+                response.close()
         return self._reply
 
     async def __aexit__(

@@ -65,7 +65,7 @@ constraints: install ## Compile constraints.txt anew
 		--no-emit-package vllm-connect --group dev $(addsuffix /pyproject.toml,$(PACKAGES)) -o constraints.txt
 
 fuzz: install ## Fuzz the parsers and the SSE decoder with more than a million examples
-	FUZZ_FACTOR=100 $(BIN)/python -m pytest -n 2 --timeout 0 tests/connect/parsing/test_laws.py tests/connect/core/test_sse.py -k "not linear"
+	FUZZ_FACTOR=100 $(BIN)/python -m pytest -n 2 --timeout 0 tests/connect/parsing/test_laws.py tests/connect/protocol/test_sse.py -k "not linear"
 
 differential: install ## Hold our parsers against the installed vLLM's, and write cookbook/formats.md
 	$(BIN)/python -m tests.live.differential --write cookbook/formats.md

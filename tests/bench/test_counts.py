@@ -10,8 +10,8 @@ from langchain_core.tools import StructuredTool
 from langchain_vllm.chunks import Chunks
 from langchain_vllm.tools import to_wire_tools
 from llama_index_vllm.answer import Answer, Terms
-from vllm_connect import Calls, ChatRequest, VllmConfig
-from vllm_connect.wire.cuts import apart
+from vllm_connect import ChatRequest, Endpoints, VllmConfig
+from vllm_connect.protocol.split_events import apart
 
 from tests.bench import langchain_histories
 from tests.bench.workloads import STREAM_HEAD, Kind, events
@@ -51,7 +51,7 @@ def read(adapter: str, kind: Kind, count: int, *, together: bool) -> Callable[[]
     """Prepare to read a stream, all of it at once or event by event; give the chunks."""
     tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
     asked = ChatRequest(messages=[{"role": "user", "content": "Hi"}], tools=[tool] if kind == "tool" else None)
-    exchange = Calls(VllmConfig(base_url="http://127.0.0.1:1")).stream(asked, None)
+    exchange = Endpoints(VllmConfig(base_url="http://127.0.0.1:1")).stream(asked, None)
     exchange.request()
     exchange.answered(200, {"content-type": "text/event-stream"})
     show = SHOWS[adapter]()
@@ -102,7 +102,7 @@ def test_no_piece_of_a_call_is_parsed_by_langchain() -> None:
 
 def test_a_request_is_encoded_once_for_all_its_tries() -> None:
     asked = ChatRequest(messages=[{"role": "user", "content": "Hi"}])
-    exchange = Calls(VllmConfig(base_url="http://127.0.0.1:1")).complete(asked, None)
+    exchange = Endpoints(VllmConfig(base_url="http://127.0.0.1:1")).complete(asked, None)
     assert exchange.request() is exchange.request()
 
 

@@ -96,13 +96,13 @@ def test_the_garbage_collector_would_show_it() -> None:
 def test_a_call_sets_one_timer(server: str, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
     subject, url = ours_langchain.Ours(), server + Workload("unary", 20).path()
     loop.run_until_complete(subject.acall(url, 1))
-    timers: list[float] = []
+    deadlines: list[float] = []
     call_later = loop.call_later
 
     def counted(delay: float, *callback: Any) -> asyncio.TimerHandle:
-        timers.append(delay)
+        deadlines.append(delay)
         return call_later(delay, *callback)
 
     monkeypatch.setattr(loop, "call_later", counted)
     loop.run_until_complete(subject.acall(url, 1))
-    assert len(timers) == 1
+    assert len(deadlines) == 1

@@ -29,9 +29,10 @@ import httpx
 import httpx2
 import urllib3
 from httpx_aiohttp import HttpxAiohttpClient
-from vllm_connect.config import VllmConfig, timeouts_of
-from vllm_connect.timers import Timers
-from vllm_connect.wire.http import AsyncTransport, HttpRequest, Transport
+from vllm_connect.config.config import VllmConfig, timeouts_of
+from vllm_connect.protocol.http_request import HttpRequest
+from vllm_connect.transport.deadlines import Deadlines
+from vllm_connect.transport.http import AsyncTransport, Transport
 
 EVENT = (
     b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,'
@@ -109,7 +110,7 @@ def blocking(base: str) -> dict[str, Call]:
     ours = Transport(config)
 
     def own(path: str) -> int:
-        with ours.open(HttpRequest("POST", path, BODY, streaming=True), Timers(timeouts, time.monotonic())) as reply:
+        with ours.open(HttpRequest("POST", path, BODY, streaming=True), Deadlines(timeouts, time.monotonic())) as reply:
             return sum(map(len, reply))
 
     def through(client: Any) -> Call:
@@ -142,8 +143,8 @@ def looped(base: str, limit: int) -> tuple[dict[str, AsyncCall], list[Callable[[
     ours = AsyncTransport(config)
 
     async def own(path: str) -> int:
-        timers = Timers(timeouts, time.monotonic())
-        async with ours.open(HttpRequest("POST", path, BODY, streaming=True), timers) as reply:
+        deadlines = Deadlines(timeouts, time.monotonic())
+        async with ours.open(HttpRequest("POST", path, BODY, streaming=True), deadlines) as reply:
             return sum([len(piece) async for piece in reply])
 
     def through(client: Any) -> AsyncCall:

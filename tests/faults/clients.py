@@ -25,7 +25,7 @@ class Came:
 
     Attributes:
         text: The answer's text.
-        calls: Calls that the client would let run, or that its error keeps and that are whole.
+        endpoints: Endpoints that the client would let run, or that its error keeps and that are whole.
         ids: Their ids.
         invalid: The arguments, as the model wrote them, of calls that the client says must not be run.
         finish: Why the model stopped.
@@ -90,7 +90,7 @@ class Core:
         self._tools = tools
         config = VllmConfig(base_url=url, **settings)
         self.held = VllmClient(config, http_client=blocking)
-        self._waiting = AsyncVllmClient(config, http_client=waiting, calls=self.held.calls)
+        self._waiting = AsyncVllmClient(config, http_client=waiting, endpoints=self.held.endpoints)
 
     def _request(self, prompt: str) -> ChatRequest:
         messages = [{"role": "user", "content": prompt}]

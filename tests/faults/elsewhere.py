@@ -25,8 +25,8 @@ class Tried(NamedTuple):
     note: str = ""
 
 
-CONNECTIONS = "tests/connect/http/test_connections.py"
-ROUTES = "tests/connect/http/test_routes.py"
+CONNECTIONS = "tests/connect/transport/test_connections.py"
+ROUTES = "tests/connect/transport/test_target.py"
 CONFIG = "tests/connect/config/test_config.py"
 LOOPS = "tests/faults/test_loops.py"
 PROCESSES = "tests/faults/test_processes.py"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from vllm_connect import SSEDecoder
-from vllm_connect.wire.cuts import apart, whole
+from vllm_connect.protocol.split_events import apart, whole
 
 from tests.langchain.scripted import Answer, Scripted
 

@@ -87,7 +87,7 @@ def test_two_calls_of_one_turn_are_parted_where_the_template_takes_one(plain_ser
     with VllmClient(VllmConfig(base_url=plain_server)) as client:
         with pytest.raises(BadRequestError, match="single tool-calls"):
             client.complete(request.model_copy(update={"message_policy": "none"}))
-        assert "single_calls" in client.complete(request).metadata["message_policy"]
+        assert "split_tool_calls" in client.complete(request).metadata["message_policy"]
 
 
 def test_what_is_counted_is_what_is_sent(plain_server: str) -> None:
@@ -109,4 +109,4 @@ def test_what_is_learned_is_learned_once(plain_server: str) -> None:
             client.complete(request.model_copy(update={"message_policy": "none"}))
         answer = client.complete(request)
         assert "alternate" in answer.metadata["message_policy"]
-        assert client.calls.knowledge.policy(None).alternate
+        assert client.endpoints.capabilities.policy(None).alternate

@@ -233,8 +233,8 @@ def test_tools_and_a_schema_in_one_request(
     url = request.getfixturevalue(server)
     called = ask(url, TWO_CITIES.model_copy(update={"response_format": FORM}))
     assert [call.parsed() for call in called.tool_calls] == [{"city": "Paris"}, {"city": "Rome"}]
-    assert "first_answer" not in called.metadata
+    assert "unconstrained_draft" not in called.metadata
     changes = {"response_format": FORM, "tools": TWO_CITIES.tools, "max_tokens": 300}
     said = ask(url, HELLO.model_copy(update=changes))
     assert json.loads(said.text)["verdict"] in ("yes", "no")
-    assert said.metadata["first_answer"].strip() == "Hello! How can I help you today?"
+    assert said.metadata["unconstrained_draft"].strip() == "Hello! How can I help you today?"

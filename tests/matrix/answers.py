@@ -21,7 +21,7 @@ class AnswerRow(NamedTuple):
         finish: The finish reason.
         langchain: LangChain's blocks, without ids.
         llamaindex: LlamaIndex's blocks, their types and what they hold.
-        others: The parts that neither has a block for; they are in the metadata, as `other_parts`.
+        others: The parts that neither has a block for; they are in the metadata, as `non_text_parts`.
     """
 
     kind: str
@@ -97,7 +97,7 @@ def langchain_blocks(row: AnswerRow, *, streamed: bool) -> tuple[list[dict[str, 
         else:
             message = model.invoke("Hi")
     blocks = [{k: v for k, v in block.items() if k not in ("id", "index")} for block in message.content_blocks]
-    return blocks, message.response_metadata.get("other_parts")
+    return blocks, message.response_metadata.get("non_text_parts")
 
 
 def llamaindex_blocks(row: AnswerRow, *, streamed: bool) -> tuple[list[tuple[str, Any]], Any]:
@@ -108,7 +108,7 @@ def llamaindex_blocks(row: AnswerRow, *, streamed: bool) -> tuple[list[tuple[str
         response = list(llm.stream_chat(asked))[-1] if streamed else llm.chat(asked)
     blocks: Sequence[Any] = response.message.blocks
     held = [(type(block).__name__, _held(block)) for block in blocks]
-    return held, response.additional_kwargs.get("other_parts")
+    return held, response.additional_kwargs.get("non_text_parts")
 
 
 def _held(block: Any) -> Any:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from vllm_connect import MessagePolicy
-from vllm_connect.family_policies import FAMILY_POLICIES, OTHERS
+from vllm_connect.profiles import OTHER, PROFILES
 
 from tests.matrix.answers import ANSWERS, langchain_blocks, llamaindex_blocks
 from tests.matrix.blocks import BLOCKS, Refused, sent_by
@@ -28,8 +28,9 @@ def tables() -> dict[str, str]:
 def families() -> str:
     """Tell what is changed for each family."""
     rows = [
-        [f"`{family.pattern}`" if family is not OTHERS else family.pattern, changed(family.policy), family.source]
-        for family in (*FAMILY_POLICIES, OTHERS)
+        [f"`{each.pattern}`" if each is not OTHER else "any other", changed(each.message_policy), each.source]
+        for each in (*PROFILES, OTHER)
+        if each.source
     ]
     return _table(["the model's name has", "changes", "source"], rows)
 
@@ -54,7 +55,7 @@ def answers() -> str:
     for row in ANSWERS:
         ours, others = langchain_blocks(row, streamed=True)
         theirs, _ = llamaindex_blocks(row, streamed=True)
-        beside = ["`other_parts`"] if others else []
+        beside = ["`non_text_parts`"] if others else []
         kinds = [f"`{block['type']}`" for block in ours], [f"`{kind}`" for kind, _ in theirs]
         rows.append([row.kind, *(", ".join([*names, *beside]) for names in kinds)])
     return _table(["in the answer", *FRAMEWORKS], rows)

@@ -2,8 +2,8 @@
 
 import pytest
 from vllm_connect import ChatRequest, Completion, OutputParser, VllmClient, VllmConfig, fold, fold_choices
-from vllm_connect.client_parsing import ParsingFilter
-from vllm_connect.stream import ChatStream
+from vllm_connect.chat.filters.tool_parsing import ParsingFilter
+from vllm_connect.protocol.stream import ChatStream
 from vllm_connect.testing import Recording, Size, pieces, read, replay
 
 from tests.conftest import CASSETTES

@@ -16,8 +16,8 @@ UNPICKLES = {"dill", "marshal", "pickle", "shelve"}
 UNBOUNDED = re.compile(r"\*|\+|\{\d*,\}")
 
 NO_MODEL_TEXT = {
-    "patterns.py": "a user's own expressions, counted and bounded before they are tried",
-    "stops.py": "escaped words and a class of characters, without a repetition",
+    "safe_regex.py": "a user's own expressions, counted and bounded before they are tried",
+    "markers.py": "escaped words and a class of characters, without a repetition",
 }
 """Files that make expressions while running, and why they may."""
 
@@ -60,14 +60,14 @@ def test_nothing_is_evaluated(file: Path) -> None:
 
 def test_expressions_made_while_running_are_few() -> None:
     made = {file.name for file, pattern in expressions() if not isinstance(pattern, ast.Constant)}
-    assert made <= set(NO_MODEL_TEXT) | {"failures.py"}
+    assert made <= set(NO_MODEL_TEXT) | {"error_responses.py"}
 
 
 def literals() -> set[str]:
     """List the literal patterns, those of a tuple that is compiled in a loop too."""
     found = {str(pattern.value) for _, pattern in expressions() if isinstance(pattern, ast.Constant)}
     for file in SOURCES:
-        if file.name == "failures.py":
+        if file.name == "error_responses.py":
             strings = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant))
             found |= {str(node.value) for node in strings if r"\d{" in str(node.value)}
     return found

@@ -42,26 +42,31 @@ IMPURE = {
     "uuid",
 }
 
-TRANSPORTS = {
-    *("testing/loopback.py", "wire/causes.py", "wire/clients.py", "wire/http.py"),
-    *("wire/line.py", "wire/session.py", "wire/session_reply.py", "wire/sessions.py", "wire/sockets.py"),
-}
-"""The files that may know an HTTP library, or the standard library's."""
-
-PURE = (
-    *(
-        "chat_exchange.py",
-        "client_parsing.py",
-        "completion.py",
-        "constraints.py",
-        "deltas.py",
-        "exchange.py",
-        "request.py",
-    ),
-    *("server.py", "strategy.py", "stream.py", "timers.py", "wire/chat.py", "wire/failures.py", "wire/framing.py"),
-    *("wire/heads.py", "wire/sse.py", "wire/tool_calls.py"),
+FLOORS = (
+    "response",
+    "errors",
+    "schema",
+    "config",
+    "conversation",
+    "request",
+    "parsing",
+    "profiles",
+    "protocol",
+    "transport",
+    "chat",
+    "client",
+    "adapters",
+    "testing",
 )
-"""No I/O, no clock, no environment, no randomness."""
+"""The rooms of the core, each of which imports only from those before it and from itself."""
+
+PURE = ("response", "errors", "schema", "conversation", "request", "parsing", "profiles", "protocol")
+"""Rooms that do no I/O, and read no clock, no environment and no randomness."""
+
+MAX_ROOM = 16
+"""Files of a room, formats apart."""
+MAX_TOP_LEVEL = 16
+"""Entries of the core's own folder."""
 
 
 def imports(file: Path) -> set[str]:
@@ -92,34 +97,56 @@ def test_the_core_knows_no_framework(file: Path) -> None:
     assert not roots(file) & set(ADAPTERS)
 
 
+def room_of(file: Path) -> str:
+    return file.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def rooms_of_imports(file: Path) -> set[str]:
+    ours = {name for name in imports(file) if name.startswith("vllm_connect.")}
+    return {name.split(".")[1] for name in ours}
+
+
+def test_the_folder_is_the_picture() -> None:
+    entries = {path.name.removesuffix(".py") for path in CORE.iterdir() if path.name != "__pycache__"}
+    assert entries == {*FLOORS, "__init__", "py.typed"}
+    assert len(entries) <= MAX_TOP_LEVEL
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_room_is_small(room: str) -> None:
+    for folder in [path for path in (CORE / room, *(CORE / room).rglob("*")) if path.is_dir()]:
+        if folder.name not in {"formats", "__pycache__"}:
+            assert len(list(folder.glob("*.py"))) <= MAX_ROOM + 1, folder
+
+
 @pytest.mark.parametrize("file", files(CORE), ids=lambda file: str(file.relative_to(CORE)))
-def test_only_transports_know_http(file: Path) -> None:
-    if str(file.relative_to(CORE)) not in TRANSPORTS:
+def test_no_import_goes_up(file: Path) -> None:
+    if file.parent == CORE and file.name == "__init__.py":
+        return
+    below = FLOORS[: FLOORS.index(room_of(file)) + 1]
+    assert rooms_of_imports(file) <= set(below)
+
+
+@pytest.mark.parametrize("file", files(CORE), ids=lambda file: str(file.relative_to(CORE)))
+def test_only_the_transport_knows_http_libraries(file: Path) -> None:
+    if room_of(file) not in {"transport", "testing"}:
         assert not roots(file) & HTTP
 
 
-@pytest.mark.parametrize("file", files(CORE / "parsing"), ids=lambda file: file.name)
-def test_parsing_knows_deltas_and_no_wire(file: Path) -> None:
-    ours = {name for name in imports(file) if name.startswith("vllm_connect")}
-    allowed = ("vllm_connect.parsing", "vllm_connect.deltas", "vllm_connect.errors", "vllm_connect.completion")
-    assert all(name.startswith(allowed) for name in ours)
+@pytest.mark.parametrize("file", [file for file in files(CORE) if room_of(file) in PURE], ids=lambda file: file.name)
+def test_a_pure_room_reads_nothing(file: Path) -> None:
+    impure = roots(file) & IMPURE
+    assert not impure or (file.name == "ids.py" and impure == {"uuid"})
 
 
-def test_the_wire_knows_no_formats() -> None:
-    for file in files(CORE / "wire"):
-        ours = {name for name in imports(file) if name.startswith("vllm_connect.parsing")}
-        assert ours <= {"vllm_connect.parsing.arguments"}
+def test_parsing_knows_deltas_and_no_protocol() -> None:
+    for file in files(CORE / "parsing"):
+        assert rooms_of_imports(file) <= {"parsing", "response", "errors", "schema"}
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_what_is_pure_reads_nothing(name: str) -> None:
-    assert not roots(CORE / name) & IMPURE
-
-
-@pytest.mark.parametrize("file", files(CORE / "parsing"), ids=lambda file: file.name)
-def test_parsing_is_pure(file: Path) -> None:
-    if file.name != "ids.py":
-        assert not roots(file) & IMPURE
+def test_protocol_knows_shapes_and_no_formats() -> None:
+    for file in files(CORE / "protocol"):
+        assert "parsing" not in rooms_of_imports(file)
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

@@ -33,10 +33,10 @@ class Pair:
     def __init__(self, settings: tuple[Any, ...]) -> None:
         *values, http_client, http_async_client = settings
         config = VllmConfig.model_construct(None, **dict(zip(SETTINGS, values, strict=True)))
-        calls = vllm_connect.Calls(config)
+        endpoints = vllm_connect.Endpoints(config)
         self.settings = settings
-        self.blocking = vllm_connect.VllmClient(config, http_client=http_client, calls=calls)
-        self.asynchronous = vllm_connect.AsyncVllmClient(config, http_client=http_async_client, calls=calls)
+        self.blocking = vllm_connect.VllmClient(config, http_client=http_client, endpoints=endpoints)
+        self.asynchronous = vllm_connect.AsyncVllmClient(config, http_client=http_async_client, endpoints=endpoints)
 
 
 class Clients:
@@ -54,7 +54,7 @@ class Clients:
         self._given = (blocking, asynchronous)
         self._pair: Pair | None = None
         self._lock = threading.Lock()
-        self.requests = vllm_connect.RequestMaker()
+        self.requests = vllm_connect.RequestCache()
 
     def blocking(self, model: VllmConfig) -> "vllm_connect.VllmClient":
         """Give the blocking client of a model."""

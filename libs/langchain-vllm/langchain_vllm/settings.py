@@ -17,9 +17,9 @@ from vllm_connect import (
     RequestFields,
     VllmConfig,
     environment,
-    overlay,
+    explicit_fields,
+    override_fields,
     refuse_unknown,
-    set_fields,
     translate_older,
 )
 
@@ -111,7 +111,7 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
     @property
     @override
     def _identifying_params(self) -> Mapping[str, Any]:
-        return {"base_url": self.base_url, **{name: _plain(value) for name, value in set_fields(self).items()}}
+        return {"base_url": self.base_url, **{name: _plain(value) for name, value in explicit_fields(self).items()}}
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -186,7 +186,7 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
         call = translate_older({name: value for name, value in given.items() if name not in TRACING})
         refuse_unknown(call, CALL_ARGUMENTS)
         replay = call.get("reasoning_replay", self.reasoning_replay)
-        fields = overlay(set_fields(self), {name: value for name, value in call.items() if name in SENT})
+        fields = override_fields(explicit_fields(self), {name: value for name, value in call.items() if name in SENT})
         fields["stream"] = stream
         if stop is not None:
             fields["stop"] = stop

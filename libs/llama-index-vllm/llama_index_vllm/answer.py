@@ -50,8 +50,8 @@ TOLD = (
     "repaired_tool_calls",
     "thinking_exhausted",
     "advice",
-    "asked_again",
-    "other_parts",
+    "retry_reason",
+    "non_text_parts",
 )
 """What the core says of an answer beside the answer."""
 

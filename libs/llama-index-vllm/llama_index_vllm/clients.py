@@ -35,12 +35,12 @@ class Pair:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         config = VllmConfig.model_construct(**{name: settings[name] for name in VllmConfig.model_fields})
-        calls = vllm_connect.Calls(config)
+        endpoints = vllm_connect.Endpoints(config)
         self.blocking: vllm_connect.VllmClient = settings["client"] or vllm_connect.VllmClient(
-            config, http_client=settings["http_client"], calls=calls
+            config, http_client=settings["http_client"], endpoints=endpoints
         )
         self.asynchronous: vllm_connect.AsyncVllmClient = settings["async_client"] or vllm_connect.AsyncVllmClient(
-            config, http_client=settings["async_http_client"], calls=calls
+            config, http_client=settings["async_http_client"], endpoints=endpoints
         )
         self.info: vllm_connect.ServerInfo | None = None
         self.window_wanted = False
@@ -56,7 +56,7 @@ class Clients:
     def __init__(self) -> None:
         self._made: tuple[tuple[Any, ...], Pair] | None = None
         self._lock = threading.Lock()
-        self.requests = vllm_connect.RequestMaker()
+        self.requests = vllm_connect.RequestCache()
 
     def of(self, model: VllmConfig) -> Pair:
         """Return the clients of a model, which are made if there are none with its settings.

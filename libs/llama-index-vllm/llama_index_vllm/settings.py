@@ -18,9 +18,9 @@ from vllm_connect import (
     RequestFields,
     VllmConfig,
     environment,
-    overlay,
+    explicit_fields,
+    override_fields,
     refuse_unknown,
-    set_fields,
     translate_older,
 )
 
@@ -123,7 +123,7 @@ class ModelSettings(VllmConfig, RequestFields, StructuredPrediction):
         wire_names = given.pop("wire_names", None) or {}
         replay = given.pop("reasoning_replay", self.reasoning_replay)
         tools = [tool_spec(tool) for tool in given.pop("tools", None) or ()] or None
-        fields = overlay(set_fields(self), given)
+        fields = override_fields(explicit_fields(self), given)
         if tools is None:
             fields["parallel_tool_calls"] = None
         fields["stream"] = stream

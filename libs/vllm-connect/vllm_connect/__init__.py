@@ -7,23 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vllm_connect.calls import Calls
+    from vllm_connect.chat.endpoints import Endpoints
     from vllm_connect.client import AsyncVllmClient, VllmClient
-    from vllm_connect.completion import Completion, InvalidToolCall, ToolCall, fold, fold_choices
-    from vllm_connect.config import Timeouts, VllmConfig
-    from vllm_connect.constraints import StructuredOutputs, translate_older
-    from vllm_connect.conversation import MessagePolicy
-    from vllm_connect.deltas import (
-        Delta,
-        Finish,
-        Logprobs,
-        Metadata,
-        ReasoningDelta,
-        TextDelta,
-        ToolCallDelta,
-        Usage,
-        UsageReport,
-    )
+    from vllm_connect.config.config import Timeouts, VllmConfig
+    from vllm_connect.config.environment import environment
+    from vllm_connect.config.validation import configuration_error, refuse_unknown
+    from vllm_connect.conversation.message_policy import MessagePolicy
     from vllm_connect.errors import (
         AuthenticationError,
         BadRequestError,
@@ -45,20 +34,31 @@ if TYPE_CHECKING:
         TransportError,
         VllmError,
     )
-    from vllm_connect.json_extraction import extract_json
-    from vllm_connect.logprobs import mean_probability, sequence_logprob, token_entropies
-    from vllm_connect.mistakes import configuration_error, refuse_unknown
-    from vllm_connect.overlays import merge, overlay
     from vllm_connect.parsing.format import Format, find_format, format_names
-    from vllm_connect.parsing.output import OutputParser, parse_output
+    from vllm_connect.parsing.output_parser import OutputParser, parse_output
     from vllm_connect.parsing.reasoning import reasoning_names
-    from vllm_connect.request import ChatRequest, RequestFields, set_fields
-    from vllm_connect.request_maker import RequestMaker
-    from vllm_connect.schema_rules import Finding, lint_schema
-    from vllm_connect.server import ModelCard, ServerInfo
-    from vllm_connect.tool_choice import resolve_tool_choice
-    from vllm_connect.variables import environment
-    from vllm_connect.wire.sse import SSEDecoder
+    from vllm_connect.protocol.server_info import ModelCard, ServerInfo
+    from vllm_connect.protocol.sse import SSEDecoder
+    from vllm_connect.request.cache import RequestCache
+    from vllm_connect.request.chat_request import ChatRequest, RequestFields, explicit_fields
+    from vllm_connect.request.merge import merge, override_fields
+    from vllm_connect.request.structured_outputs import StructuredOutputs, translate_older
+    from vllm_connect.request.tool_choice import resolve_tool_choice
+    from vllm_connect.response.completion import Completion, InvalidToolCall, ToolCall, fold, fold_choices
+    from vllm_connect.response.deltas import (
+        Delta,
+        Finish,
+        Logprobs,
+        Metadata,
+        ReasoningDelta,
+        TextDelta,
+        ToolCallDelta,
+        Usage,
+        UsageReport,
+    )
+    from vllm_connect.response.json_extraction import extract_json
+    from vllm_connect.response.logprobs import mean_probability, sequence_logprob, token_entropies
+    from vllm_connect.schema.lint import Finding, lint_schema
 
 __version__ = "0.1.0"
 
@@ -66,7 +66,6 @@ __all__ = [
     "AsyncVllmClient",
     "AuthenticationError",
     "BadRequestError",
-    "Calls",
     "ChatRequest",
     "Completion",
     "ConfigurationError",
@@ -74,6 +73,7 @@ __all__ = [
     "ConstraintError",
     "ContextOverflowError",
     "Delta",
+    "Endpoints",
     "Finding",
     "Finish",
     "Format",
@@ -89,8 +89,8 @@ __all__ = [
     "RateLimitedError",
     "ReasoningDelta",
     "RefusalError",
+    "RequestCache",
     "RequestFields",
-    "RequestMaker",
     "RequestTimeoutError",
     "SSEDecoder",
     "ServerFailureError",
@@ -112,6 +112,7 @@ __all__ = [
     "VllmError",
     "configuration_error",
     "environment",
+    "explicit_fields",
     "extract_json",
     "find_format",
     "fold",
@@ -120,40 +121,39 @@ __all__ = [
     "lint_schema",
     "mean_probability",
     "merge",
-    "overlay",
+    "override_fields",
     "parse_output",
     "reasoning_names",
     "refuse_unknown",
     "resolve_tool_choice",
     "sequence_logprob",
-    "set_fields",
     "token_entropies",
     "translate_older",
 ]
 
 _HOMES: dict[str, str] = {
-    "Calls": "calls",
+    "Endpoints": "chat.endpoints",
     "AsyncVllmClient": "client",
     "VllmClient": "client",
-    "Completion": "completion",
-    "InvalidToolCall": "completion",
-    "ToolCall": "completion",
-    "fold": "completion",
-    "fold_choices": "completion",
-    "Timeouts": "config",
-    "VllmConfig": "config",
-    "StructuredOutputs": "constraints",
-    "translate_older": "constraints",
-    "MessagePolicy": "conversation",
-    "Delta": "deltas",
-    "Finish": "deltas",
-    "Logprobs": "deltas",
-    "Metadata": "deltas",
-    "ReasoningDelta": "deltas",
-    "TextDelta": "deltas",
-    "ToolCallDelta": "deltas",
-    "Usage": "deltas",
-    "UsageReport": "deltas",
+    "Completion": "response.completion",
+    "InvalidToolCall": "response.completion",
+    "ToolCall": "response.completion",
+    "fold": "response.completion",
+    "fold_choices": "response.completion",
+    "Timeouts": "config.config",
+    "VllmConfig": "config.config",
+    "StructuredOutputs": "request.structured_outputs",
+    "translate_older": "request.structured_outputs",
+    "MessagePolicy": "conversation.message_policy",
+    "Delta": "response.deltas",
+    "Finish": "response.deltas",
+    "Logprobs": "response.deltas",
+    "Metadata": "response.deltas",
+    "ReasoningDelta": "response.deltas",
+    "TextDelta": "response.deltas",
+    "ToolCallDelta": "response.deltas",
+    "Usage": "response.deltas",
+    "UsageReport": "response.deltas",
     "AuthenticationError": "errors",
     "BadRequestError": "errors",
     "ConfigurationError": "errors",
@@ -173,31 +173,31 @@ _HOMES: dict[str, str] = {
     "ToolParserMissingError": "errors",
     "TransportError": "errors",
     "VllmError": "errors",
-    "extract_json": "json_extraction",
-    "mean_probability": "logprobs",
-    "sequence_logprob": "logprobs",
-    "token_entropies": "logprobs",
-    "configuration_error": "mistakes",
-    "refuse_unknown": "mistakes",
+    "extract_json": "response.json_extraction",
+    "mean_probability": "response.logprobs",
+    "sequence_logprob": "response.logprobs",
+    "token_entropies": "response.logprobs",
+    "configuration_error": "config.validation",
+    "refuse_unknown": "config.validation",
     "Format": "parsing.format",
     "find_format": "parsing.format",
     "format_names": "parsing.format",
-    "OutputParser": "parsing.output",
-    "parse_output": "parsing.output",
+    "OutputParser": "parsing.output_parser",
+    "parse_output": "parsing.output_parser",
     "reasoning_names": "parsing.reasoning",
-    "merge": "overlays",
-    "overlay": "overlays",
-    "ChatRequest": "request",
-    "RequestFields": "request",
-    "set_fields": "request",
-    "RequestMaker": "request_maker",
-    "Finding": "schema_rules",
-    "lint_schema": "schema_rules",
-    "ModelCard": "server",
-    "ServerInfo": "server",
-    "resolve_tool_choice": "tool_choice",
-    "environment": "variables",
-    "SSEDecoder": "wire.sse",
+    "merge": "request.merge",
+    "override_fields": "request.merge",
+    "ChatRequest": "request.chat_request",
+    "RequestFields": "request.chat_request",
+    "explicit_fields": "request.chat_request",
+    "RequestCache": "request.cache",
+    "Finding": "schema.lint",
+    "lint_schema": "schema.lint",
+    "ModelCard": "protocol.server_info",
+    "ServerInfo": "protocol.server_info",
+    "resolve_tool_choice": "request.tool_choice",
+    "environment": "config.environment",
+    "SSEDecoder": "protocol.sse",
 }
 """The module of each public name."""
 

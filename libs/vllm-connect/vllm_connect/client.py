@@ -9,17 +9,17 @@ import time
 from collections.abc import AsyncGenerator, Generator, Mapping
 from types import TracebackType
 
-from vllm_connect.calls import Calls
-from vllm_connect.completion import Completion, fold_choices
-from vllm_connect.config import VllmConfig, timeouts_of
-from vllm_connect.deltas import Delta
+from vllm_connect.chat.endpoints import Endpoints
+from vllm_connect.chat.exchange import Exchange
+from vllm_connect.config.config import VllmConfig, timeouts_of
 from vllm_connect.errors import VllmError
-from vllm_connect.exchange import Exchange
-from vllm_connect.request import ChatRequest
-from vllm_connect.server import ServerInfo
-from vllm_connect.timers import Timers
-from vllm_connect.wire.cuts import apart, whole
-from vllm_connect.wire.http import AsyncTransport, Transport
+from vllm_connect.protocol.server_info import ServerInfo
+from vllm_connect.protocol.split_events import apart, whole
+from vllm_connect.request.chat_request import ChatRequest
+from vllm_connect.response.completion import Completion, fold_choices
+from vllm_connect.response.deltas import Delta
+from vllm_connect.transport.deadlines import Deadlines
+from vllm_connect.transport.http import AsyncTransport, Transport
 
 __all__ = ["AsyncVllmClient", "VllmClient"]
 
@@ -36,10 +36,10 @@ class VllmClient:
     """
 
     def __init__(
-        self, config: VllmConfig | None = None, *, http_client: object | None = None, calls: Calls | None = None
+        self, config: VllmConfig | None = None, *, http_client: object | None = None, endpoints: Endpoints | None = None
     ) -> None:
         self.config = config or VllmConfig()
-        self.calls = calls or Calls(self.config)
+        self.endpoints = endpoints or Endpoints(self.config)
         self._transport = Transport(self.config, http_client)
         self._cut = whole if self.config.coalesce else apart
 
@@ -55,7 +55,7 @@ class VllmClient:
         Raises:
             VllmError: Anything; `partial` holds what had come.
         """
-        exchange = self.calls.stream(request, self._version(request))
+        exchange = self.endpoints.stream(request, self._version(request))
         return self._run(exchange)
 
     def complete(self, request: ChatRequest) -> Completion:
@@ -74,20 +74,20 @@ class VllmClient:
 
     def complete_choices(self, request: ChatRequest) -> list[Completion]:
         """Ask for `n` answers and wait for all of them; see `complete`."""
-        exchange = self.calls.complete(request, self._version(request))
+        exchange = self.endpoints.complete(request, self._version(request))
         return fold_choices([delta for deltas in self._run(exchange) for delta in deltas], tools=request.tools)
 
     def count_tokens(self, request: ChatRequest) -> int:
         """Count the tokens of a request's prompt, tools included, with the server's own tokenizer and template."""
-        return self.calls.read_count(self._ask(self.calls.tokenize_chat(request)))
+        return self.endpoints.read_count(self._ask(self.endpoints.tokenize_chat(request)))
 
     def tokenize(self, text: str, *, model: str | None = None) -> list[int]:
         """Turn text into token ids with the server's tokenizer."""
-        return self.calls.read_tokens(self._ask(self.calls.tokenize(text, model)))
+        return self.endpoints.read_tokens(self._ask(self.endpoints.tokenize(text, model)))
 
     def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
         """Turn token ids into text with the server's tokenizer, special tokens kept."""
-        return self.calls.read_text(self._ask(self.calls.detokenize(tokens, model)))
+        return self.endpoints.read_text(self._ask(self.endpoints.detokenize(tokens, model)))
 
     def token_bias(self, words: Mapping[str, float], *, model: str | None = None) -> dict[str, float]:
         """Turn biases of words into the `logit_bias` of a request.
@@ -108,13 +108,13 @@ class VllmClient:
         Args:
             refresh: Ask again.
         """
-        if self.calls.info is not None and not refresh:
-            return self.calls.info
-        return self.calls.learn([self._probe(probe) for probe in self.calls.probes()])
+        if self.endpoints.info is not None and not refresh:
+            return self.endpoints.info
+        return self.endpoints.learn([self._probe(probe) for probe in self.endpoints.probes()])
 
     def is_healthy(self) -> bool:
         """Tell whether the server answers and its engine lives, within ten seconds."""
-        return self._probe(self.calls.health()) is not None
+        return self._probe(self.endpoints.health()) is not None
 
     def close(self) -> None:
         """Close idle connections; the client can be used again."""
@@ -144,15 +144,15 @@ class VllmClient:
             return None
 
     def _run(self, exchange: Exchange) -> Generator[list[Delta], None, None]:
-        timers = Timers(timeouts_of(self.config), time.monotonic())
+        deadlines = Deadlines(timeouts_of(self.config), time.monotonic())
         while not exchange.finished:
             try:
-                with self._transport.open(exchange.request(), timers) as reply:
+                with self._transport.open(exchange.request(), deadlines) as reply:
                     exchange.answered(reply.status, reply.headers)
                     for data in reply:
                         for piece in self._cut(data):
                             if deltas := exchange.feed(piece):
-                                timers.progress(time.monotonic())
+                                deadlines.progress(time.monotonic())
                                 yield deltas
                             if exchange.done:
                                 break
@@ -163,8 +163,8 @@ class VllmClient:
                 exchange.verify()
             except VllmError as error:
                 data = piece = b""  # tracebacks, and what reports them, show the variables of a frame
-                time.sleep(exchange.failed(error, timers.left(time.monotonic())))
-                timers.attempt(time.monotonic())
+                time.sleep(exchange.failed(error, deadlines.remaining(time.monotonic())))
+                deadlines.start_attempt(time.monotonic())
 
 
 class AsyncVllmClient:
@@ -177,10 +177,10 @@ class AsyncVllmClient:
     """
 
     def __init__(
-        self, config: VllmConfig | None = None, *, http_client: object | None = None, calls: Calls | None = None
+        self, config: VllmConfig | None = None, *, http_client: object | None = None, endpoints: Endpoints | None = None
     ) -> None:
         self.config = config or VllmConfig()
-        self.calls = calls or Calls(self.config)
+        self.endpoints = endpoints or Endpoints(self.config)
         self._transport = AsyncTransport(self.config, http_client)
         self._cut = whole if self.config.coalesce else apart
 
@@ -194,20 +194,20 @@ class AsyncVllmClient:
 
     async def complete_choices(self, request: ChatRequest) -> list[Completion]:
         """Ask for `n` answers and wait for all of them; see `complete`."""
-        exchange = self.calls.complete(request, await self._version(request))
+        exchange = self.endpoints.complete(request, await self._version(request))
         return fold_choices([delta async for deltas in self._run(exchange) for delta in deltas], tools=request.tools)
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """Count the tokens of a request's prompt; see `VllmClient.count_tokens`."""
-        return self.calls.read_count(await self._ask(self.calls.tokenize_chat(request)))
+        return self.endpoints.read_count(await self._ask(self.endpoints.tokenize_chat(request)))
 
     async def tokenize(self, text: str, *, model: str | None = None) -> list[int]:
         """Turn text into token ids with the server's tokenizer."""
-        return self.calls.read_tokens(await self._ask(self.calls.tokenize(text, model)))
+        return self.endpoints.read_tokens(await self._ask(self.endpoints.tokenize(text, model)))
 
     async def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
         """Turn token ids into text with the server's tokenizer, special tokens kept."""
-        return self.calls.read_text(await self._ask(self.calls.detokenize(tokens, model)))
+        return self.endpoints.read_text(await self._ask(self.endpoints.detokenize(tokens, model)))
 
     async def token_bias(self, words: Mapping[str, float], *, model: str | None = None) -> dict[str, float]:
         """Turn biases of words into the `logit_bias` of a request; see `VllmClient.token_bias`."""
@@ -215,13 +215,13 @@ class AsyncVllmClient:
 
     async def server_info(self, *, refresh: bool = False) -> ServerInfo:
         """Tell which server this is; see `VllmClient.server_info`."""
-        if self.calls.info is not None and not refresh:
-            return self.calls.info
-        return self.calls.learn([await self._probe(probe) for probe in self.calls.probes()])
+        if self.endpoints.info is not None and not refresh:
+            return self.endpoints.info
+        return self.endpoints.learn([await self._probe(probe) for probe in self.endpoints.probes()])
 
     async def is_healthy(self) -> bool:
         """Tell whether the server answers and its engine lives, within ten seconds."""
-        return await self._probe(self.calls.health()) is not None
+        return await self._probe(self.endpoints.health()) is not None
 
     async def aclose(self) -> None:
         """Close the idle connections of this event loop; the client can be used again."""
@@ -252,16 +252,16 @@ class AsyncVllmClient:
 
     async def _run(self, asked: Exchange | ChatRequest) -> AsyncGenerator[list[Delta], None]:
         """Carry an exchange out, or that of a stream's request: a loop that ends closes nested generators in any order."""
-        exchange = asked if isinstance(asked, Exchange) else self.calls.stream(asked, await self._version(asked))
-        timers = Timers(timeouts_of(self.config), time.monotonic())
+        exchange = asked if isinstance(asked, Exchange) else self.endpoints.stream(asked, await self._version(asked))
+        deadlines = Deadlines(timeouts_of(self.config), time.monotonic())
         while not exchange.finished:
             try:
-                async with self._transport.open(exchange.request(), timers) as reply:
+                async with self._transport.open(exchange.request(), deadlines) as reply:
                     exchange.answered(reply.status, reply.headers)
                     async for data in reply:
                         for piece in self._cut(data):
                             if deltas := exchange.feed(piece):
-                                timers.progress(time.monotonic())
+                                deadlines.progress(time.monotonic())
                                 yield deltas
                             if exchange.done:
                                 break
@@ -272,5 +272,5 @@ class AsyncVllmClient:
                 exchange.verify()
             except VllmError as error:
                 data = piece = b""  # tracebacks, and what reports them, show the variables of a frame
-                await asyncio.sleep(exchange.failed(error, timers.left(time.monotonic())))
-                timers.attempt(time.monotonic())
+                await asyncio.sleep(exchange.failed(error, deadlines.remaining(time.monotonic())))
+                deadlines.start_attempt(time.monotonic())

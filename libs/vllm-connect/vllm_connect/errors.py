@@ -27,7 +27,7 @@ Every error pickles, and none holds a key, a header, a request or a prompt.
 
 from typing import Any, ClassVar
 
-from vllm_connect.completion import Completion
+from vllm_connect.response.completion import Completion
 
 __all__ = [
     "AuthenticationError",

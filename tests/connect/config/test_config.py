@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field, SecretStr, ValidationError
-from vllm_connect.config import (
+from vllm_connect.config.config import (
     Timeouts,
     VllmConfig,
     api_key_of,
@@ -17,10 +17,10 @@ from vllm_connect.config import (
     secrets_of,
     timeouts_of,
 )
+from vllm_connect.config.environment import environment, read_count, read_number
+from vllm_connect.config.headers import header_value
+from vllm_connect.config.validation import configuration_error, nearest, refuse_unknown
 from vllm_connect.errors import ConfigurationError, VllmError
-from vllm_connect.header import header_value
-from vllm_connect.mistakes import configuration_error, nearest, refuse_unknown
-from vllm_connect.variables import environment, read_count, read_number
 
 VARIABLES = ("VLLM_BASE_URL", "VLLM_API_KEY", "VLLM_TIMEOUT", "VLLM_MAX_RETRIES", "VLLM_MODEL", "OPENAI_API_KEY")
 
@@ -166,13 +166,15 @@ def test_environment_of_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_read_at_import() -> None:
-    code = "import os; os.environ['VLLM_TIMEOUT'] = 'ten'; import vllm_connect.config, vllm_connect.wire.http"
+    code = (
+        "import os; os.environ['VLLM_TIMEOUT'] = 'ten'; import vllm_connect.config.config, vllm_connect.transport.http"
+    )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from vllm_connect.config import VllmConfig; from vllm_connect.wire.http import *;"
+        "import sys; from vllm_connect.config.config import VllmConfig; from vllm_connect.transport.http import *;"
         "Transport(VllmConfig()); AsyncTransport(VllmConfig());"
         "sys.exit(' '.join({'httpx', 'aiohttp', 'http.client'} & set(sys.modules)) or 0)"
     )

@@ -11,8 +11,7 @@ from vllm_connect import (
     parse_output,
     reasoning_names,
 )
-from vllm_connect.parsing.families import FAMILIES, find_family
-from vllm_connect.parsing.json_calls import json_objects
+from vllm_connect.parsing.grammars.json_calls import json_objects
 
 REGISTRY = (
     "apertus cohere_command3 cohere_command4 deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4 "
@@ -62,35 +61,6 @@ def test_a_format_of_ones_own() -> None:
     mine = Format(names=("mine",), openers=("<<call>>",), block=json_objects("<</call>>"))
     answer = parse_output('a<<call>>{"name": "f", "arguments": {}}<</call>>b', tool_parser=mine)
     assert ([call.name for call in answer.tool_calls], answer.text) == (["f"], "ab")
-
-
-@pytest.mark.parametrize("family", FAMILIES, ids=[family.pattern for family in FAMILIES])
-def test_a_family_names_parsers_that_exist(family: tuple[str, str | None, str | None]) -> None:
-    _, _, reasoning = family
-    assert reasoning is None or reasoning in reasoning_names()
-
-
-@pytest.mark.parametrize(
-    ("names", "tools"),
-    [
-        (("Qwen/Qwen3-8B",), "hermes"),
-        (("Qwen/Qwen3-Coder-30B-A3B-Instruct",), "qwen3_coder"),
-        (("deepseek-ai/DeepSeek-V3.1",), "deepseek_v31"),
-        (("meta-llama/Llama-3.1-8B-Instruct",), "llama3_json"),
-        (("/models/Mistral-Small-3.2", "alias"), "mistral"),
-        ((None, "zai-org/GLM-4.6"), "glm45"),
-        (("openai/gpt-oss-20b",), "openai"),
-        (("moonshotai/Kimi-K2-Instruct",), "kimi_k2"),
-    ],
-)
-def test_a_models_family(names: tuple[str | None, ...], tools: str) -> None:
-    family = find_family(*names)
-    assert family is not None
-    assert family.tools == tools
-
-
-def test_an_unknown_model_has_no_family() -> None:
-    assert find_family("demo", None) is None
 
 
 HERMES = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'

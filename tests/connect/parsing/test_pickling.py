@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from vllm_connect import Format, find_format, format_names, parse_output
 from vllm_connect.parsing.scanner import Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 TEXT = 'CALL{"name": "f", "arguments": {"x": 1}}'
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from vllm_connect.parsing.tools import Tools, schema_types
+from vllm_connect.parsing.tool_schemas import Tools, schema_types
 
 CASES: list[tuple[Any, str, Any]] = [
     ({"type": "string"}, "42", "42"),

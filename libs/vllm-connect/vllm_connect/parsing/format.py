@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.parsing.scanner import SPACE, Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 __all__ = ["Block", "Format", "find_format", "format_names"]
 

@@ -8,8 +8,8 @@ import ast
 import json
 from typing import Any
 
-from vllm_connect.deltas import Delta, Finish, Metadata, ToolCallDelta
-from vllm_connect.parsing.arguments import TRUNCATED, ArgumentsError, read_arguments
+from vllm_connect.response.deltas import Delta, Finish, Metadata, ToolCallDelta
+from vllm_connect.response.tool_arguments import TRUNCATED, ArgumentsError, read_arguments
 
 __all__ = ["RepairFilter", "repair_arguments", "repaired"]
 

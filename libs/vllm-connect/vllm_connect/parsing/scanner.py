@@ -15,8 +15,8 @@ from collections.abc import Callable, Generator
 from json import JSONDecodeError, loads
 from typing import TypeVar
 
-from vllm_connect.deltas import Delta, ReasoningDelta, TextDelta, ToolCallDelta
-from vllm_connect.parsing.stops import stops_of
+from vllm_connect.parsing.markers import stops_of
+from vllm_connect.response.deltas import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 
 __all__ = ["MAX_NAME", "SPACE", "Reading", "Scanner"]
 

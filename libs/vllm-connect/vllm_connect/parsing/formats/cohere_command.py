@@ -3,7 +3,7 @@
 from functools import partial
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import call_object, json_array
+from vllm_connect.parsing.grammars.json_calls import call_object, json_array
 
 FORMAT = Format(
     names=("cohere_command3", "cohere_command4"),

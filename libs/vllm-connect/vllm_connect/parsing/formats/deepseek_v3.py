@@ -5,9 +5,9 @@ r"""DeepSeek V3 and R1.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import header_call, is_name, named_call
+from vllm_connect.parsing.grammars.header_calls import header_call, is_name, named_call
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 BEGIN, CALL, SEPARATOR = "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>"
 

@@ -1,7 +1,7 @@
 r"""DeepSeek V3.1: `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{"x": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>`."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import header_calls
+from vllm_connect.parsing.grammars.header_calls import header_calls
 
 FORMAT = Format(
     names=("deepseek_v31",),

@@ -1,5 +1,5 @@
 r"""DeepSeek V4.1: DSML with a space before each word, in `<｜DSML｜ calls>`."""
 
-from vllm_connect.parsing.dsml import dsml_format
+from vllm_connect.parsing.grammars.dsml import dsml_format
 
 FORMAT = dsml_format("deepseek_v41", "calls", space=" ")

@@ -1,7 +1,7 @@
 r"""Dots: `<dots_function_call>\n<invoke name="f">\n<parameter name="k">v</parameter>\n</invoke>\n</dots_function_call>`."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.tag_calls import TagCalls
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 FORMAT = Format(
     names=("dots",),

@@ -4,7 +4,7 @@ Also after the text as a message of its own: `text<|message_sep|>\n\nfunction ca
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import json_objects
+from vllm_connect.parsing.grammars.json_calls import json_objects
 
 FORMAT = Format(
     names=("gigachat3",),

@@ -5,7 +5,7 @@ Source: the chat templates of NousResearch/Hermes-3 and Qwen/Qwen3.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import json_objects
+from vllm_connect.parsing.grammars.json_calls import json_objects
 
 FORMAT = Format(
     names=("hermes", "qwen3_json"),

@@ -7,9 +7,9 @@ Some checkpoints end each word with one and the same suffix, `<tool_calls:6124c7
 from functools import lru_cache
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.pair_calls import PairCalls
+from vllm_connect.parsing.grammars.pair_calls import PairCalls
 from vllm_connect.parsing.scanner import Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 MAX_SUFFIX = 32
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import call_object, json_objects
+from vllm_connect.parsing.grammars.json_calls import call_object, json_objects
 
 FORMAT = Format(
     names=("inkling",),

@@ -1,7 +1,7 @@
 r"""InternLM 2.5: `<|action_start|><|plugin|>\n{"name": "f", "parameters": {"x": 1}}<|action_end|>`, one call."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import json_objects
+from vllm_connect.parsing.grammars.json_calls import json_objects
 
 FORMAT = Format(
     names=("internlm",),

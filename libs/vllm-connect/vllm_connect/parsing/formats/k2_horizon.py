@@ -6,10 +6,10 @@ r"""K2 Horizon, as XML or as JSON.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import call_object
-from vllm_connect.parsing.pair_calls import PairCalls
+from vllm_connect.parsing.grammars.json_calls import call_object
+from vllm_connect.parsing.grammars.pair_calls import PairCalls
 from vllm_connect.parsing.scanner import Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 CALL, END = "<ifm|tool_call>", "</ifm|tool_calls>"
 

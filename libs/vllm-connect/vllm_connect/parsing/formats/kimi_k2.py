@@ -5,7 +5,7 @@ by `<|tool_calls_section_end|>`. The header is the call's id, and the template w
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import header_calls
+from vllm_connect.parsing.grammars.header_calls import header_calls
 
 
 def _read_header(header: str) -> tuple[str, str | None]:

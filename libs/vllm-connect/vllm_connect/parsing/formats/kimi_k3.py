@@ -6,7 +6,7 @@ nowhere else, `"` is written `&quot;` and `&` is `&amp;`.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.tag_calls import TagCalls
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 MARK = "<|"
 

@@ -1,6 +1,6 @@
 """LFM 2: `<|tool_call_start|>[f(city="Paris")]<|tool_call_end|>`, text after it."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.python_calls import python_list
+from vllm_connect.parsing.grammars.python_calls import python_list
 
 FORMAT = Format(names=("lfm2",), openers=("<|tool_call_start|>",), block=python_list("<|tool_call_end|>"))

@@ -1,6 +1,6 @@
 """LongCat Flash: `<longcat_tool_call>{"name": "f", "arguments": {"x": 1}}</longcat_tool_call>`, a block for each call."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import json_objects
+from vllm_connect.parsing.grammars.json_calls import json_objects
 
 FORMAT = Format(names=("longcat",), openers=("<longcat_tool_call>",), block=json_objects("</longcat_tool_call>"))

@@ -4,7 +4,7 @@ A value with markup in it stands in `<![CDATA[` and `]]>`.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.tag_calls import TagCalls
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 FORMAT = Format(
     names=("minicpm5",),

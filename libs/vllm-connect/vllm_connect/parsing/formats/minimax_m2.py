@@ -5,7 +5,7 @@ in a block; the quotes may be missing, and white space in a value is the value's
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.tag_calls import TagCalls
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 FORMAT = Format(
     names=("minimax_m2",),

@@ -7,13 +7,13 @@ in it is an object, or an array where its schema says so, and holds no text besi
 from collections.abc import Mapping
 from typing import Any
 
-from vllm_connect.parsing.arguments import MAX_DEPTH
-from vllm_connect.parsing.bare_values import quote
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import is_key, is_name
+from vllm_connect.parsing.grammars.header_calls import is_key, is_name
+from vllm_connect.parsing.grammars.tag_calls import quoted
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
-from vllm_connect.parsing.tag_calls import quoted
-from vllm_connect.parsing.tools import Tools, keyword, schema_types
+from vllm_connect.parsing.tool_schemas import Tools, keyword, schema_types
+from vllm_connect.parsing.values import quote
+from vllm_connect.response.tool_arguments import MAX_DEPTH
 
 MARK = "]<]minimax[>["
 

@@ -5,10 +5,10 @@
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import header_call
-from vllm_connect.parsing.json_calls import json_array
+from vllm_connect.parsing.grammars.header_calls import header_call
+from vllm_connect.parsing.grammars.json_calls import json_array
 from vllm_connect.parsing.scanner import Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 _array = json_array()
 

@@ -6,10 +6,10 @@ r"""Muse: messages to recipients, and calls in ATEM.
 reasoning, and a bare name may stand twice, `f.f`. Source: the muse parsers of vLLM 0.33.0.
 """
 
-from vllm_connect.parsing.atem import CALLS, ENDS, atem_calls, is_addressed
 from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.grammars.atem import CALLS, ENDS, atem_calls, is_addressed
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 START, TO, BODY = "<|start|>assistant", " to=", "<|message|>"
 UNSEEN = frozenset({"", "self", "developer"})

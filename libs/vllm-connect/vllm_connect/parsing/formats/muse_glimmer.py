@@ -6,10 +6,10 @@ r"""Muse Glimmer: messages to recipients, and calls in ATEM.
 answer's, and a bare name may stand twice, `f.f`.
 """
 
-from vllm_connect.parsing.atem import CALLS, ENDS, atem_calls, is_addressed
 from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.grammars.atem import CALLS, ENDS, atem_calls, is_addressed
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 HEADER, BARE = "<|start|>assistant to=", "<|start|>assistant<|message|>"
 

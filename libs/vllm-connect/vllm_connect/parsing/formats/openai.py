@@ -5,9 +5,9 @@ r"""gpt-oss, in Harmony.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import header_call
+from vllm_connect.parsing.grammars.header_calls import header_call
 from vllm_connect.parsing.scanner import Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 CONSTRAIN = "<|constrain|>"
 

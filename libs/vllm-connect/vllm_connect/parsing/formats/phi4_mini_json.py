@@ -1,9 +1,9 @@
 """Phi-4 mini: `functools[{"name": "f", "arguments": {"x": 1}}]`."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.json_calls import json_array
+from vllm_connect.parsing.grammars.json_calls import json_array
 from vllm_connect.parsing.scanner import Reading, Scanner
-from vllm_connect.parsing.tools import Tools
+from vllm_connect.parsing.tool_schemas import Tools
 
 
 def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:

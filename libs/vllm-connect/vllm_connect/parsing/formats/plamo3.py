@@ -6,7 +6,7 @@ closers of arguments, request and requests.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.header_calls import header_calls
+from vllm_connect.parsing.grammars.header_calls import header_calls
 
 NAME = "<|plamo:begin_tool_name:plamo|>"
 

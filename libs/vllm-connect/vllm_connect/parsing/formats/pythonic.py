@@ -1,6 +1,6 @@
 """ToolACE and Llama 3.2: a bare Python list of calls, `[f(city='Tokyo'), g(n=1)]`."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.python_calls import python_list
+from vllm_connect.parsing.grammars.python_calls import python_list
 
 FORMAT = Format(names=("pythonic",), openers=("[",), block=python_list(), unmistakable=False)

@@ -5,7 +5,7 @@ tags may be missing.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.tag_calls import TagCalls
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 FORMAT = Format(
     names=("qwen3_coder", "qwen3_xml"),

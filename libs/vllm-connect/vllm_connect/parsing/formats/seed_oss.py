@@ -1,7 +1,7 @@
 r"""Seed OSS: `<seed:tool_call>\n<function=f>\n<parameter=k>\nv\n</parameter>\n</function>\n</seed:tool_call>`."""
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.tag_calls import TagCalls
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 FORMAT = Format(
     names=("seed_oss",),

@@ -5,7 +5,7 @@ r"""Step 3.
 """
 
 from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.tag_calls import TagCalls
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 FORMAT = Format(
     names=("step3",),

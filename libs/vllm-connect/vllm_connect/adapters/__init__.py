@@ -1,0 +1,1 @@
+"""For authors of framework adapters: what an adapter needs and no framework knows."""

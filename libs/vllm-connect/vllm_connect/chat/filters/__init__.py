@@ -1,0 +1,1 @@
+"""Filters between the server's deltas and the caller."""

@@ -1,0 +1,38 @@
+"""One call where one was asked for: `parallel_tool_calls=False`, held on the client too.
+
+A server with a parser passes the first call on and drops the others; so is it done here, for calls from any parser, and
+the metadata says what was dropped.
+"""
+
+from typing import Any
+
+from vllm_connect.response.deltas import Delta, Finish, Metadata, ToolCallDelta
+
+__all__ = ["FirstCall"]
+
+
+class FirstCall:
+    """Keeps the first call of a choice.
+
+    Args:
+        choice: The choice.
+    """
+
+    def __init__(self, choice: int) -> None:
+        self._choice = choice
+        self._dropped: dict[int, dict[str, Any]] = {}
+
+    def push(self, delta: Delta) -> list[Delta]:
+        """Take one delta of the choice and give what can be said of it now."""
+        if isinstance(delta, ToolCallDelta) and delta.index > 0:
+            call = self._dropped.setdefault(delta.index, {"name": "", "arguments": ""})
+            call["name"] += delta.name or ""
+            call["arguments"] += delta.arguments
+            return []
+        if isinstance(delta, Finish) and self._dropped:
+            return [Metadata({"dropped_tool_calls": list(self._dropped.values())}, self._choice), delta]
+        return [delta]
+
+    def close(self) -> list[Delta]:
+        """Give what was held back: nothing."""
+        return []

@@ -1,0 +1,1 @@
+"""Conversations in the form that a server and its chat template accept."""

@@ -1,0 +1,1 @@
+"""Grammar families: how the text of a tool call is read."""

@@ -1,0 +1,1 @@
+"""The shapes of vLLM's HTTP API: requests, events, chunks, error bodies."""

@@ -1,0 +1,198 @@
+"""What is known of the server: version, models, context windows, and what follows from them.
+
+`{"version": "0.32.0"}` and `{"data": [{"id": "demo", "root": "org/model", "max_model_len": 4096}]}`. Every probe may fail,
+behind a gateway for one, and what is not known counts as the newest. Source: /version, /v1/models and /openapi.json of
+vLLM 0.8.5 to 0.33.0.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from vllm_connect.config.validation import nearest
+from vllm_connect.protocol.http_request import HttpRequest
+
+__all__ = ["PROBES", "SCHEMA_PROBE", "Feature", "ModelCard", "ServerInfo", "read_fields", "read_models", "read_version"]
+
+PROBES = (HttpRequest("GET", "/version"), HttpRequest("GET", "/v1/models"))
+"""What to ask a server; `ServerInfo.read` takes the answers in this order."""
+
+SCHEMA_PROBE = HttpRequest("GET", "/openapi.json")
+"""What to ask for the fields that it knows; a large answer."""
+
+Feature = Literal[
+    "tools_in_tokenize", "return_token_ids", "structured_outputs", "reasoning_in_history", "engine_parsers", "scale_out"
+]
+
+SINCE: dict[Feature, tuple[int, int, int]] = {
+    "tools_in_tokenize": (0, 10, 1),
+    "return_token_ids": (0, 10, 2),
+    "structured_outputs": (0, 11, 0),  # guided_* before, and ignored without an error since 0.12
+    "reasoning_in_history": (0, 12, 0),  # reasoning_content before
+    "engine_parsers": (0, 24, 0),  # which may delete calls where tool_choice is none
+    "scale_out": (0, 30, 0),  # the flag that the render endpoints need
+}
+"""The first version that has a feature."""
+
+VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
+
+
+class ModelCard(Struct, frozen=True):
+    """One served model.
+
+    Attributes:
+        id: The name to ask for.
+        root: What is really served: a path or a repository's name.
+        parent: The base model of a LoRA adapter.
+        max_model_len: The context window in tokens; unknown for adapters.
+    """
+
+    id: str
+    root: str | None = None
+    parent: str | None = None
+    max_model_len: int | None = None
+
+
+class ServerInfo(Struct, frozen=True):
+    """What a server says of itself.
+
+    Attributes:
+        version: Its version, None where it is not told or not a version.
+        version_text: The version as told.
+        models: The models it serves.
+        fields: The fields of a chat request that it knows, None where it was not asked or does not tell.
+    """
+
+    version: tuple[int, int, int] | None = None
+    version_text: str | None = None
+    models: tuple[ModelCard, ...] = ()
+    fields: frozenset[str] | None = None
+
+    @classmethod
+    def read(cls, answers: Sequence[bytes | None]) -> "ServerInfo":
+        """Read what a server answered.
+
+        Args:
+            answers: The bodies of the answers to `PROBES`, and to `SCHEMA_PROBE` where that was sent too; None
+                where there was no answer.
+
+        Returns:
+            What they tell; an answer that is missing or not understood tells nothing.
+        """
+        version, models, *schema = answers
+        text, numbers = read_version(version)
+        fields = read_fields(schema[0]) if schema else None
+        return cls(version=numbers, version_text=text, models=read_models(models), fields=fields)
+
+    def has(self, feature: Feature) -> bool:
+        """Tell whether the version has a feature; a version that is not known counts as the newest."""
+        return self.version is None or self.version >= SINCE[feature]
+
+    def unknown_fields(self, names: Iterable[str]) -> dict[str, str | None]:
+        """Find fields that the server would ignore without a word.
+
+        Args:
+            names: Names of fields of a request.
+
+        Returns:
+            The names it does not know, each with the one that was probably meant; empty where it does not tell.
+        """
+        if self.fields is None:
+            return {}
+        return {name: nearest(name, self.fields) for name in names if name not in self.fields}
+
+    def model(self, name: str | None = None) -> ModelCard | None:
+        """Find a model; None is the first one."""
+        for card in self.models:
+            if name in (None, card.id):
+                return card
+        return None
+
+    def context_window(self, name: str | None = None) -> int | None:
+        """Tell a model's context window in tokens; an adapter has its parent's."""
+        card = self.model(name)
+        if card is None:
+            return None
+        if card.max_model_len is None and card.parent is not None:
+            base = self.model(card.parent) or self.model()
+            return base.max_model_len if base else None
+        return card.max_model_len
+
+    def root(self, name: str | None = None) -> str | None:
+        """Tell what is really served under a name; None where it is not known."""
+        card = self.model(name)
+        return None if card is None else card.root or card.id
+
+    def advice(self, *, tool_parser: str | None = None, reasoning_parser: str | None = None) -> tuple[str, ...]:
+        """Say which flags would make the server do what is done here.
+
+        Args:
+            tool_parser: The parser that was used here because the server has none.
+            reasoning_parser: The same for reasoning.
+
+        Returns:
+            One line for each flag.
+        """
+        lines = []
+        if tool_parser:
+            lines.append(
+                f"add --enable-auto-tool-choice --tool-call-parser {tool_parser}: the server then parses calls"
+            )
+        if reasoning_parser:
+            lines.append(f"add --reasoning-parser {reasoning_parser}: the server then splits reasoning from the answer")
+        return tuple(lines)
+
+
+def read_version(body: bytes | None) -> tuple[str | None, tuple[int, int, int] | None]:
+    """Read the answer of /version.
+
+    Args:
+        body: The body, None where there was none.
+
+    Returns:
+        The version as told and as numbers, each None where it is not known.
+    """
+    told = _object(body).get("version")
+    if not isinstance(told, str):
+        return None, None
+    found = VERSION.match(told)
+    return told, (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def read_fields(body: bytes | None) -> frozenset[str] | None:
+    """Read the fields of a chat request out of the answer of /openapi.json; None where there was none."""
+    value: Any = _object(body)
+    for name in ("components", "schemas", "ChatCompletionRequest", "properties"):
+        value = value.get(name)
+        if not isinstance(value, dict):
+            return None
+    return frozenset(value)
+
+
+def read_models(body: bytes | None) -> tuple[ModelCard, ...]:
+    """Read the answer of /v1/models; empty where there was none."""
+    cards = _object(body).get("data")
+    if not isinstance(cards, Sequence):
+        return ()
+    return tuple(_card(card) for card in cards if isinstance(card, dict) and isinstance(card.get("id"), str))
+
+
+def _card(card: dict[str, Any]) -> ModelCard:
+    length, root, parent = card.get("max_model_len"), card.get("root"), card.get("parent")
+    return ModelCard(
+        id=card["id"],
+        root=root if isinstance(root, str) else None,
+        parent=parent if isinstance(parent, str) else None,
+        max_model_len=length if isinstance(length, int) else None,
+    )
+
+
+def _object(body: bytes | None) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(body or b"null")
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,1 @@
+"""A chat request, and the JSON body for it."""

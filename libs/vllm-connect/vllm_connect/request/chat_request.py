@@ -1,0 +1,383 @@
+"""A chat request, and the JSON body vLLM expects for it.
+
+`ChatRequest(messages=[{"role": "user", "content": "Hi"}], top_k=20).body()` is
+`{"messages": [{"role": "user", "content": "Hi"}], "top_k": 20}`: what nobody set is not sent, so that the
+server's defaults, which come from the model's own generation config, hold.
+Source: ChatCompletionRequest (openai/chat_completion/protocol.py, vLLM 0.32.0) and its older versions.
+"""
+
+from functools import lru_cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from vllm_connect.conversation.media_policy import check_media, refuse_control_tokens
+from vllm_connect.conversation.message_policy import MessagePolicy
+from vllm_connect.errors import ConfigurationError
+from vllm_connect.request.merge import merge
+from vllm_connect.request.structured_outputs import StructuredOutputs, constraint_body, translate_older
+from vllm_connect.request.tool_choice import resolve_tool_choice
+
+__all__ = ["ChatRequest", "RequestFields", "Version", "explicit_fields"]
+
+Version = tuple[int, int, int]
+"""A vLLM version; None where a version is expected stands for the newest."""
+
+MAX_STOP_STRINGS = 4
+
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class RequestFields(BaseModel):
+    """What a caller may say about how an answer is generated; a field left None is not sent.
+
+    Both model classes inherit these fields, so a value can be set once on the model and again for a call.
+    """
+
+    model_config = ConfigDict(protected_namespaces=(), hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_older_names(cls, fields: Any) -> Any:
+        return translate_older(fields) if isinstance(fields, dict) else fields
+
+    model: str | None = None
+    """Name of the served model or LoRA adapter; None is the server's first model."""
+
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Sampling temperature; 0 is greedy."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    """Probability mass to sample from."""
+    top_k: int | None = Field(default=None, ge=-1)
+    """Number of tokens to sample from; 0 and -1 are all."""
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    """Least probability, relative to the likeliest token."""
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    """Penalty for each time a token has occurred in the answer."""
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    """Penalty for a token that has occurred in the answer."""
+    repetition_penalty: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Factor against tokens of prompt and answer; above 1 discourages."""
+    length_penalty: float | None = Field(default=None, allow_inf_nan=False)
+    """Exponent of the length in beam search."""
+    use_beam_search: bool | None = None
+    """Beam search with `n` beams instead of sampling."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens to generate, reasoning included; None is the rest of the context window."""
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    """The newer name of `max_tokens`, which it overrides."""
+    min_tokens: int | None = Field(default=None, ge=0)
+    """Tokens to generate before the end token or a stop string counts."""
+    n: int | None = Field(default=None, ge=1)
+    """Number of answers."""
+    seed: int | None = None
+    """Seed of the sampler."""
+    stop: list[str] | str | None = None
+    """Up to four strings that end the answer."""
+    stop_token_ids: list[int] | None = None
+    """Token ids that end the answer."""
+    include_stop_str_in_output: bool | None = None
+    """Keep the stop string in the text."""
+    ignore_eos: bool | None = None
+    """Generate past the end token."""
+    bad_words: list[str] | None = None
+    """Words that must not be generated."""
+    allowed_token_ids: list[int] | None = None
+    """The only token ids that may be generated."""
+    logit_bias: dict[str, float] | None = None
+    """Bias added to a token's logit, by token id."""
+    repetition_detection: dict[str, Any] | None = None
+    """`{"max_pattern_size", "min_pattern_size", "min_count"}`: stop when the answer repeats itself."""
+    watermarking: bool | None = None
+    """Watermark the sampled tokens, where the server can."""
+
+    logprobs: bool | None = None
+    """Return the log probability of every generated token."""
+    top_logprobs: int | None = Field(default=None, ge=-1)
+    """Number of alternatives to return for every token, -1 for the vocabulary; needs `logprobs`."""
+    prompt_logprobs: int | None = Field(default=None, ge=-1)
+    """Number of log probabilities for every prompt token; not when streaming."""
+    logprob_token_ids: list[int] | None = None
+    """Token ids whose log probabilities are returned; needs `logprobs`."""
+    return_tokens_as_token_ids: bool | None = None
+    """Write tokens in log probabilities as `token_id:123`."""
+    return_token_ids: bool | None = None
+    """Return the ids of prompt and answer tokens."""
+    return_prompt_text: bool | None = None
+    """Return the rendered prompt."""
+
+    response_format: dict[str, Any] | None = None
+    """`json_object`, `json_schema` or `structural_tag`, in OpenAI's shape."""
+    structured_outputs: StructuredOutputs | None = None
+    """vLLM's own constraint: exactly one of `json`, `regex`, `choice`, `grammar`, `structural_tag`."""
+
+    check_constraints: bool = True
+    """Raise a `ConstraintError` where an ended answer breaks what was asked of it: a schema, a choice, a regular
+    expression, a required or named tool, one call at most; never sent."""
+
+    show_schema: bool = False
+    """Show the model, in the system message, what its answer is constrained to; never sent."""
+    extract_json: bool = False
+    """Take the JSON out of the code fence or the prose that a model puts round it; text then comes at the end; never
+    sent."""
+    refusals: Literal["text", "error"] = "text"
+    """What a refusal is, where the server marks one: the answer's text, with `refused` in the metadata, or a `RefusalError`;
+    never sent."""
+
+    message_policy: MessagePolicy | Literal["auto", "none"] = "auto"
+    """In which order the model's template takes messages: `auto` knows some families and learns from what the server says,
+    once for a model; `none` sends messages as they are; never sent."""
+    repair_history: bool = True
+    """Put tool calls of the conversation into a form that every template can read: arguments that are no JSON object,
+    results without a call, calls without a result; never sent."""
+
+    refuse_control_tokens: bool = False
+    """Refuse a model's control tokens, such as `<|im_end|>`, in what users and tools say; they pass otherwise; never sent."""
+
+    allow_private_media: bool = False
+    """Send URLs of media at private, loopback and link-local hosts, and at names without a dot, which the server would
+    reach from within its network; they are refused otherwise; never sent."""
+
+    tool_parser: Any = "auto"
+    """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
+    reasoning_parser: str | None = "auto"
+    """Who splits reasoning off where the server does not: `auto`, a parser's name, or None for nobody; never sent."""
+
+    text_source: Literal["auto", "content", "token_ids", "completions"] = "auto"
+    """Where the model's own words come from when calls are parsed here; never sent. `content` is the server's text;
+    `token_ids` asks for the answer's tokens and has them turned into text at its end, past parsers that eat calls;
+    `completions` renders the prompt with /tokenize and streams from /v1/completions, where no parser is, for text alone.
+    `auto` is `content` until an answer shows that the server eats calls, then `token_ids`."""
+
+    calls_in_reasoning: bool = False
+    """Look for tool calls in reasoning too, where they are parsed here; never sent."""
+    reasoning_as_answer: bool = False
+    """Take the reasoning for the answer where the server found no other; never sent."""
+
+    repair: bool = False
+    """Repair a call's arguments that mean one thing and are not JSON, such as a Python literal; never sent, and off
+    unless asked for. Arguments then come when the answer has ended; `repaired_tool_calls` in the metadata names the calls."""
+
+    reasoning: bool | Effort | None = None
+    """Thinking on, off, or with an effort; set through the keys that the model's template reads."""
+    reasoning_effort: Effort | None = None
+    """The effort alone, sent as it is."""
+    include_reasoning: bool | None = None
+    """False leaves the reasoning, and with it log probabilities and token ids, out of the response."""
+    thinking_token_budget: int | None = Field(default=None, ge=-1)
+    """Most tokens to think, -1 without limit."""
+
+    parallel_tool_calls: bool | None = None
+    """False allows one call in an answer."""
+
+    echo: bool | None = None
+    """Put the last message before the answer, if roles are the same."""
+    add_generation_prompt: bool | None = None
+    """Open the assistant's turn in the prompt."""
+    continue_final_message: bool | None = None
+    """Go on with the last assistant message instead of opening a new turn."""
+    add_special_tokens: bool | None = None
+    """Add special tokens beside those of the chat template."""
+    documents: list[dict[str, Any]] | None = None
+    """Documents for templates that take them."""
+    chat_template: str | None = None
+    """A Jinja template instead of the model's; the server must trust it."""
+    chat_template_kwargs: dict[str, Any] | None = None
+    """Values for the chat template."""
+    media_io_kwargs: dict[str, Any] | None = None
+    """How media are loaded, by modality."""
+    mm_processor_kwargs: dict[str, Any] | None = None
+    """Values for the multimodal processor; the server must trust them."""
+    skip_special_tokens: bool | None = None
+    """False keeps special tokens in the text."""
+    spaces_between_special_tokens: bool | None = None
+    """Put spaces between special tokens that are kept."""
+    truncate_prompt_tokens: int | None = Field(default=None, ge=-1)
+    """Keep this many tokens of the prompt, -1 for as many as fit."""
+    truncation_side: Literal["left", "right"] | None = None
+    """Which end of the prompt is cut."""
+
+    priority: int | None = None
+    """Scheduling priority, lower first; the server must schedule by priority."""
+    cache_salt: str | None = Field(default=None, min_length=1, max_length=128)
+    """Separates prefix caches of tenants."""
+    request_id: str | None = None
+    """Id of the request in the server's log."""
+    session_id: str | None = None
+    """Id of the conversation, for routers that keep one on the same replica."""
+    user: str | None = None
+    """Accepted and ignored by the server."""
+    stream_interval: int | None = Field(default=None, ge=1)
+    """Tokens in each event of a stream; can only raise the server's."""
+    kv_transfer_params: dict[str, Any] | None = None
+    """Parameters of disaggregated serving."""
+    ec_transfer_params: dict[str, Any] | None = None
+    """Parameters of disaggregated encoding."""
+    vllm_xargs: dict[str, Any] | None = None
+    """Arguments of the server's own extensions."""
+    extra_body: dict[str, Any] | None = Field(default=None, repr=False)
+    """Anything else, merged deeply into the body last; unknown fields are ignored by the server. No place for a secret: it is
+    traced and serialised as other fields are, where `headers` are not."""
+
+
+UNSENT = frozenset(
+    {
+        "allow_private_media",
+        "calls_in_reasoning",
+        "check_constraints",
+        "extra_body",
+        "extract_json",
+        "message_policy",
+        "reasoning",
+        "reasoning_as_answer",
+        "reasoning_parser",
+        "refusals",
+        "refuse_control_tokens",
+        "repair",
+        "repair_history",
+        "response_format",
+        "show_schema",
+        "stop",
+        "structured_outputs",
+        "text_source",
+        "tool_choice",
+        "tool_parser",
+        "tools",
+    }
+)
+"""Fields that the body spells in another way than as they are."""
+
+
+class ChatRequest(RequestFields):
+    """One request, complete.
+
+    Raises:
+        ConfigurationError: From `body`: the request cannot be right on any server.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    messages: list[dict[str, Any]]
+    """The conversation in OpenAI's shape."""
+    tools: list[dict[str, Any]] | None = None
+    """Tools in OpenAI's shape; an empty list counts as none."""
+    tool_choice: str | bool | dict[str, Any] | None = None
+    """`auto`, `none`, `required`, `any` (the same as `required`), True (the same), a tool's name, or a dict."""
+    stream: bool = False
+    """Ask for a stream."""
+    stream_options: dict[str, Any] | None = None
+    """Options of a stream; usage is asked for unless they say otherwise."""
+
+    def body(self, version: Version | None = None) -> dict[str, Any]:
+        """Build the JSON body.
+
+        Args:
+            version: The server's version, None for the newest.
+
+        Returns:
+            The body, `extra_body` merged in last.
+
+        Raises:
+            ConfigurationError: No server could accept it; the message names the field.
+        """
+        self._check()
+        mine = self.__dict__
+        body = {name: mine[name] for name in _given(self) if mine[name] is not None and name not in UNSENT}
+        if not self.stream:
+            del body["stream"]
+        else:
+            body["stream_options"] = {"include_usage": True, **(self.stream_options or {})}
+        if self.stop:
+            body["stop"] = self.stop
+        if self.continue_final_message and self.add_generation_prompt is None:
+            body["add_generation_prompt"] = False
+        body.update(self._tool_fields())
+        if version is not None and version < (0, 12, 0):
+            body["messages"] = [_older_reasoning(message) for message in self.messages]
+        body.update(constraint_body(self.structured_outputs, self.response_format, version))
+        _apply_reasoning(body, self.reasoning)
+        return merge(body, self.extra_body) if self.extra_body else body
+
+    def depends_on_version(self) -> bool:
+        """Tell whether the body is spelt differently for different servers."""
+        return self.structured_outputs is not None or any("reasoning" in message for message in self.messages)
+
+    def check_messages(self) -> None:
+        """Refuse what others may have put into the conversation; `body` does not, since it may have another order.
+
+        Raises:
+            ConfigurationError: There is something that must not be sent; the message says where.
+        """
+        check_media(self.messages, private_allowed=self.allow_private_media)
+        if self.refuse_control_tokens:
+            refuse_control_tokens(self.messages)
+
+    def _tool_fields(self) -> dict[str, Any]:
+        choice = resolve_tool_choice(self.tool_choice, self.tools)
+        if not self.tools:
+            return {}
+        return {"tools": self.tools} if choice is None else {"tools": self.tools, "tool_choice": choice}
+
+    def _check(self) -> None:
+        if not self.messages:
+            raise ConfigurationError("messages is empty: give at least one message")
+        if isinstance(self.stop, list) and len(self.stop) > MAX_STOP_STRINGS:
+            raise ConfigurationError(
+                f"stop has {len(self.stop)} strings and vLLM takes {MAX_STOP_STRINGS}: drop some, or use stop_token_ids"
+            )
+        if self.stream_options and not self.stream:
+            raise ConfigurationError("stream_options needs a stream: call stream or astream, or drop it")
+        if (self.top_logprobs or self.logprob_token_ids) and not self.logprobs:
+            raise ConfigurationError("top_logprobs and logprob_token_ids need logprobs=True")
+        if self.prompt_logprobs is not None and self.stream:
+            raise ConfigurationError("prompt_logprobs is not available in a stream: call invoke or complete")
+        if self.continue_final_message and self.add_generation_prompt:
+            raise ConfigurationError("continue_final_message and add_generation_prompt exclude each other: set one")
+
+
+def _older_reasoning(message: dict[str, Any]) -> dict[str, Any]:
+    """Spell a message's reasoning as servers before 0.12 do."""
+    if "reasoning" not in message:
+        return message
+    return {("reasoning_content" if name == "reasoning" else name): value for name, value in message.items()}
+
+
+def _apply_reasoning(body: dict[str, Any], reasoning: bool | str | None) -> None:
+    """Switch thinking in the names that templates read: `enable_thinking` (Qwen3, GLM, ...), `thinking` (DeepSeek)."""
+    if reasoning is None:
+        return
+    on = reasoning not in (False, "none")
+    given = body.get("chat_template_kwargs") or {}
+    body["chat_template_kwargs"] = {"enable_thinking": on, "thinking": on, **given}
+    if isinstance(reasoning, str):
+        body.setdefault("reasoning_effort", reasoning)
+
+
+def explicit_fields(fields: RequestFields) -> dict[str, Any]:
+    """List the fields that are not what they are when nobody sets them.
+
+    Args:
+        fields: A request, or a model that has its fields.
+
+    Returns:
+        Their values by name.
+    """
+    values = fields.__dict__
+    return {name: values[name] for name in _given(fields) if name in _DEFAULTS and values[name] != _DEFAULTS[name]}
+
+
+_DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.items()}
+_ORDER = {name: at for at, name in enumerate(ChatRequest.model_fields)}
+
+
+def _given(fields: RequestFields) -> tuple[str, ...]:
+    """List what may have been set, in the order of the fields: each call asks, and there are many more."""
+    return _names(type(fields), frozenset(fields.model_fields_set))
+
+
+@lru_cache(maxsize=256)
+def _names(cls: type[RequestFields], given: frozenset[str]) -> tuple[str, ...]:
+    """Name what was given, and what the class fills: from the environment, or by a default of its own."""
+    fields = {name: field for name, field in cls.model_fields.items() if name in _ORDER and not field.is_required()}
+    filled = {name for name, field in fields.items() if field.default_factory or field.default != _DEFAULTS.get(name)}
+    return tuple(sorted(filled | (given & _ORDER.keys()), key=_ORDER.__getitem__))

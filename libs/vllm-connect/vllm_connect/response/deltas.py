@@ -1,0 +1,163 @@
+"""The values every answer is made of.
+
+A server's bytes become a list of deltas, a parser turns deltas into deltas, and an answer is their fold.
+`{"delta": {"content": "Hel"}}` is `TextDelta("Hel")`; a whole message is the same deltas in larger pieces.
+Field names follow vLLM's chat completion stream (openai/chat_completion/protocol.py, 0.32.0).
+"""
+
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+__all__ = [
+    "WHOLE",
+    "Delta",
+    "Finish",
+    "Logprobs",
+    "Metadata",
+    "ReasoningDelta",
+    "TextDelta",
+    "ToolCallDelta",
+    "Usage",
+    "UsageReport",
+]
+
+
+class TextDelta(Struct, frozen=True, gc=False):
+    """A piece of the answer's text.
+
+    Attributes:
+        text: The piece, never empty.
+        choice: Which of the `n` answers it belongs to.
+    """
+
+    text: str
+    choice: int = 0
+
+
+class ReasoningDelta(Struct, frozen=True, gc=False):
+    """A piece of the model's reasoning, which precedes or interleaves the answer.
+
+    Attributes:
+        text: The piece, never empty.
+        choice: Which of the `n` answers it belongs to.
+    """
+
+    text: str
+    choice: int = 0
+
+
+class ToolCallDelta(Struct, frozen=True, gc=False):
+    """A piece of one tool call.
+
+    The first delta of a call carries its name and id; the later ones carry arguments only.
+
+    Attributes:
+        index: The call's position in its message, from 0, without gaps.
+        id: The call's id, on its first delta.
+        name: The tool's name, whole, on its first delta.
+        arguments: A verbatim piece of the arguments' JSON text, possibly empty.
+        choice: Which of the `n` answers it belongs to.
+        ended: Whether the call's own end was seen in the text; a call that is left at False is broken. None where nobody
+            can tell, as in a server's stream.
+    """
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    choice: int = 0
+    ended: bool | None = None
+
+
+WHOLE = frozenset({"stop", "tool_calls"})
+"""Finish reasons of an answer that was not cut."""
+
+
+class Finish(Struct, frozen=True, gc=False):
+    """The end of one answer.
+
+    Attributes:
+        reason: `stop`, `length`, `tool_calls`, `abort`, `repetition` or what a later server may say.
+        stop_reason: The stop string or token id that matched, None for the end token.
+        choice: Which of the `n` answers ended.
+    """
+
+    reason: str
+    stop_reason: str | int | None = None
+    choice: int = 0
+
+
+class Usage(Struct, frozen=True, gc=False):
+    """Token counts of one request, as the server reports them.
+
+    Attributes:
+        prompt_tokens: Tokens of the rendered prompt.
+        completion_tokens: Tokens generated, over all choices, reasoning included.
+        total_tokens: Their sum.
+        cached_tokens: Prompt tokens that the prefix cache held; None where the server does not tell.
+        cache_creation_tokens: Prompt tokens that were put into the cache; None where untold.
+        reasoning_tokens: Generated tokens that were reasoning; None where untold.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+    def named(self) -> dict[str, int]:
+        """List the counts that both frameworks know by the server's names."""
+        counts = {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        }
+        if self.cached_tokens is not None:
+            counts["cached_tokens"] = self.cached_tokens
+        if self.reasoning_tokens is not None:
+            counts["reasoning_tokens"] = self.reasoning_tokens
+        return counts
+
+
+class UsageReport(Struct, frozen=True, gc=False):
+    """The usage of the whole request so far; the last report is the one that counts.
+
+    Attributes:
+        usage: The counts.
+        choice: The choice reported on, where the server reports each on its own.
+    """
+
+    usage: Usage
+    choice: int = 0
+
+
+class Logprobs(Struct, frozen=True):
+    """Log probabilities of generated tokens, in the server's own shape.
+
+    Attributes:
+        tokens: One `{"token", "logprob", "bytes", "top_logprobs"}` for each token, in order.
+        choice: Which of the `n` answers they belong to.
+    """
+
+    tokens: list[dict[str, Any]]
+    choice: int = 0
+
+
+class Metadata(Struct, frozen=True):
+    """What the server or this client says about an answer beside the answer.
+
+    Later values replace earlier ones of the same name, lists of token ids and of `non_text_parts` excepted, which grow.
+
+    Attributes:
+        values: `id`, `model`, `created`, `system_fingerprint`, `token_ids`, `metrics` and the like; `non_text_parts` are
+            parts of the content that are no text, as the server wrote them.
+        choice: The choice it is about, None for the whole response.
+    """
+
+    values: dict[str, Any]
+    choice: int | None = None
+
+
+Delta: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | Finish | UsageReport | Logprobs | Metadata

@@ -1,0 +1,1 @@
+"""JSON Schemas: what a grammar enforces, what is sent, and whether a value is valid."""

@@ -1,1 +1,0 @@
-"""Bytes and shapes: what goes over the network."""

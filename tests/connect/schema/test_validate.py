@@ -1,0 +1,66 @@
+"""Whether a value fits a schema."""
+
+import socket
+from typing import Any
+
+import pytest
+from vllm_connect.parsing.output_parser import parse_output
+from vllm_connect.parsing.tool_schemas import Tools
+from vllm_connect.schema.validate import SchemaError, misfit
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "problem"),
+    [
+        (1, {}, None),
+        ({"n": 1}, {"properties": {"n": {"type": "integer"}}}, None),
+        ({"n": "secret"}, {"properties": {"n": {"type": "integer"}}}, "$.n breaks type"),
+        ([1, 2], {"items": {"maximum": 1}}, "$[1] breaks maximum"),
+        (None, {"type": "string", "nullable": True}, None),
+        (None, {"type": "string"}, "$ breaks type"),
+        (1, {"type": "string", "nullable": True}, "$ breaks type"),
+        ({"next": {"next": {}}}, {"properties": {"next": {"$ref": "#"}}, "type": "object"}, None),
+        ({"next": {"next": 1}}, {"properties": {"next": {"$ref": "#"}}, "type": "object"}, "$.next.next breaks type"),
+        ("x", {"$schema": "http://json-schema.org/draft-07/schema#", "const": "y"}, "$ breaks const"),
+    ],
+)
+def test_a_misfit_is_named_and_not_shown(value: Any, schema: dict[str, Any], problem: str | None) -> None:
+    assert misfit(value, schema) == problem
+
+
+BROKEN: list[dict[str, Any]] = [
+    {"type": "bogus"},
+    {"properties": 3},
+    {"$ref": "#/$defs/nowhere"},
+    {"$ref": "https://example.com/schema.json"},
+    {"$ref": "#"},
+]
+
+
+@pytest.mark.parametrize("schema", BROKEN, ids=str)
+def test_a_schema_that_is_none_is_said_to_be_none(schema: dict[str, Any]) -> None:
+    with pytest.raises(SchemaError):
+        misfit({"a": 1}, schema)
+
+
+@pytest.mark.parametrize("schema", BROKEN, ids=str)
+def test_a_parser_survives_a_schema_that_is_none(schema: dict[str, Any]) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    assert Tools(tools).misfit("f", '{"a": 1}')
+    text = '{"name": "f", "parameters": {"a": 1}}'
+    assert parse_output(text, tool_parser="llama3_json", tools=tools).text == text
+
+
+def test_no_reference_is_fetched() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        with pytest.raises(SchemaError, match="refers to"):
+            misfit(1, {"$ref": f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"})
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_patterns_are_tried_within_bounds() -> None:
+    assert misfit("ab", {"pattern": "^b"}) == "$ breaks pattern"
+    assert misfit("a" * 60 + "!", {"pattern": "^(a+)+$"}) is None
+    assert misfit({"a" * 60 + "!": 1}, {"patternProperties": {"^(a+)+$": False}}) is None

@@ -1,5 +1,6 @@
 """What an event costs in calls of functions, which does not depend on the machine, and how that grows."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from langchain_core.tools import StructuredTool
 from langchain_vllm.chunks import Chunks
 from langchain_vllm.tools import to_wire_tools
 from llama_index_vllm.answer import Answer, Terms
-from vllm_connect import ChatRequest, Endpoints, VllmConfig
-from vllm_connect.protocol.split_events import apart
+from vllm_connect import ChatRequest, ConnectionFailedError, Endpoints, VllmConfig
+from vllm_connect.chat.steps import Outcome, Round, Wait
+from vllm_connect.protocol.split_events import split_events
 
 from tests.bench import langchain_histories
 from tests.bench.workloads import STREAM_HEAD, Kind, events
@@ -51,15 +53,16 @@ def read(adapter: str, kind: Kind, count: int, *, together: bool) -> Callable[[]
     """Prepare to read a stream, all of it at once or event by event; give the chunks."""
     tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
     asked = ChatRequest(messages=[{"role": "user", "content": "Hi"}], tools=[tool] if kind == "tool" else None)
-    exchange = Endpoints(VllmConfig(base_url="http://127.0.0.1:1")).stream(asked, None)
-    exchange.request()
-    exchange.answered(200, {"content-type": "text/event-stream"})
+    step = next(Endpoints(VllmConfig(base_url="http://127.0.0.1:1")).stream(asked))
+    assert isinstance(step, Round)
+    reader = step.reader
+    reader.begin(200, {"content-type": "text/event-stream"})
     show = SHOWS[adapter]()
     data = body(kind, count)
-    pieces = [data] if together else apart(data)
+    pieces = [data] if together else split_events(data)
 
     def run() -> int:
-        return sum(show(deltas) is not None for piece in pieces if (deltas := exchange.feed(piece)))
+        return sum(show(deltas) is not None for piece in pieces if (deltas := reader.push(piece)))
 
     return run
 
@@ -102,8 +105,15 @@ def test_no_piece_of_a_call_is_parsed_by_langchain() -> None:
 
 def test_a_request_is_encoded_once_for_all_its_tries() -> None:
     asked = ChatRequest(messages=[{"role": "user", "content": "Hi"}])
-    exchange = Endpoints(VllmConfig(base_url="http://127.0.0.1:1")).complete(asked, None)
-    assert exchange.request() is exchange.request()
+    steps = Endpoints(VllmConfig(base_url="http://127.0.0.1:1")).complete(asked)
+    first, wait, second = (
+        next(steps),
+        *(steps.send(Outcome(failure, math.inf)) for failure in (ConnectionFailedError("x"), None)),
+    )
+    assert isinstance(first, Round)
+    assert isinstance(wait, Wait)
+    assert isinstance(second, Round)
+    assert first.request is second.request
 
 
 def test_tools_are_converted_once() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from vllm_connect import SSEDecoder
-from vllm_connect.protocol.split_events import apart, whole
+from vllm_connect.protocol.split_events import split_events, unsplit
 
 from tests.langchain.scripted import Answer, Scripted
 
@@ -45,8 +45,8 @@ async def test_a_burst_is_one_chunk_and_has_everything(answer: Answer, way: str)
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
 def test_a_cut_loses_nothing(end: bytes) -> None:
     data = b": hello" + end + b"data: 1" + end + b"data: 2" + end + b"da"
-    assert whole(data) == (data,)
-    assert b"".join(apart(data)) == data
+    assert unsplit(data) == (data,)
+    assert b"".join(split_events(data)) == data
     decoder = SSEDecoder()
-    assert [decoder.feed(piece) for piece in apart(data)] == [[], ["1"], ["2"], []]
-    assert apart(b"") == []
+    assert [decoder.feed(piece) for piece in split_events(data)] == [[], ["1"], ["2"], []]
+    assert split_events(b"") == []

@@ -199,7 +199,7 @@ def test_every_schema_of_a_forced_call_is_kept_or_its_breach_an_error(plain_clie
             assert isinstance(error, ConstraintError), (schema, error)
             counts["cut" if error.code == "truncated" else "broken"] += 1
             assert error.code == "truncated" or lint_schema(parameters), (schema, error)
-        assert plain_client.endpoints.capabilities.takes_structural_tags, schema
+        assert plain_client.endpoints.capabilities.accepts_structural_tags, schema
 
     holds()
     assert counts["kept"] > counts["broken"]

@@ -109,4 +109,4 @@ def test_what_is_learned_is_learned_once(plain_server: str) -> None:
             client.complete(request.model_copy(update={"message_policy": "none"}))
         answer = client.complete(request)
         assert "alternate" in answer.metadata["message_policy"]
-        assert client.endpoints.capabilities.policy(None).alternate
+        assert client.endpoints.capabilities.message_policy(None).alternate

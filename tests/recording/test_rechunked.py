@@ -2,8 +2,8 @@
 
 import pytest
 from vllm_connect import ChatRequest, Completion, OutputParser, VllmClient, VllmConfig, fold, fold_choices
-from vllm_connect.chat.filters.tool_parsing import ParsingFilter
-from vllm_connect.protocol.stream import ChatStream
+from vllm_connect.chat.filters.tool_parsing import ToolParsingFilter
+from vllm_connect.protocol.stream import AnswerReader
 from vllm_connect.testing import Recording, Size, pieces, read, replay
 
 from tests.conftest import CASSETTES
@@ -15,13 +15,13 @@ def new_id(name: str, index: int) -> str:
     return f"{name} {index}"
 
 
-def new_filter(choice: int) -> ParsingFilter:
+def new_filter(choice: int) -> ToolParsingFilter:
     """Parse what a server without parsers leaves in the text."""
 
     def new_parser(reasoning_wanted: bool) -> OutputParser:
         return OutputParser("auto", "auto" if reasoning_wanted else None, choice=choice, new_id=new_id)
 
-    return ParsingFilter(choice, new_parser, "client:auto")
+    return ToolParsingFilter(choice, new_parser, "client:auto")
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +31,16 @@ def streams() -> list[Recording]:
 
 
 def answers(recording: Recording, size: Size, *, parsed: bool) -> list[Completion]:
-    stream = ChatStream(
-        recording.answer.content_type,
-        choices=recording.asked.body.get("n") or 1,
-        new_filter=new_filter if parsed else None,
-        new_id=new_id,
+    reader = AnswerReader(
+        choices=recording.asked.body.get("n") or 1, new_filter=new_filter if parsed else None, new_id=new_id
     )
+    reader.begin(200, {"content-type": recording.answer.content_type})
     for piece in pieces(recording.answer, size):
-        stream.feed(piece)
-    stream.end()
-    assert stream.failure is None
-    return fold_choices(stream.deltas)
+        reader.push(piece)
+    reader.finish()
+    reader.release()
+    assert reader.failure is None
+    return fold_choices(reader.deltas)
 
 
 @pytest.mark.parametrize("parsed", [False, True], ids=["read", "parsed"])

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from vllm_connect.protocol.server_info import ModelCard, ServerInfo
     from vllm_connect.protocol.sse import SSEDecoder
     from vllm_connect.request.cache import RequestCache
-    from vllm_connect.request.chat_request import ChatRequest, RequestFields, explicit_fields
-    from vllm_connect.request.merge import merge, override_fields
+    from vllm_connect.request.chat_request import ChatRequest, RequestFields
+    from vllm_connect.request.merge import merge
+    from vllm_connect.request.overrides import explicit_fields, override_fields
     from vllm_connect.request.structured_outputs import StructuredOutputs, translate_older
     from vllm_connect.request.tool_choice import resolve_tool_choice
     from vllm_connect.response.completion import Completion, InvalidToolCall, ToolCall, fold, fold_choices
@@ -186,10 +187,10 @@ _HOMES: dict[str, str] = {
     "parse_output": "parsing.output_parser",
     "reasoning_names": "parsing.reasoning",
     "merge": "request.merge",
-    "override_fields": "request.merge",
+    "override_fields": "request.overrides",
     "ChatRequest": "request.chat_request",
     "RequestFields": "request.chat_request",
-    "explicit_fields": "request.chat_request",
+    "explicit_fields": "request.overrides",
     "RequestCache": "request.cache",
     "Finding": "schema.lint",
     "lint_schema": "schema.lint",

@@ -1,20 +1,22 @@
-"""The clients: thin shells that carry an exchange over a transport.
+"""The clients: thin shells that carry out the steps of a call over a transport.
 
 `VllmClient().complete(ChatRequest(messages=[{"role": "user", "content": "Hi"}])).text`. The asynchronous client differs
-by `await` only; what is said and understood is decided in `exchange`, which does no I/O.
+by `await` only; what is sent and how an answer is read is decided in `chat.flow`, which does no I/O.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
 from types import TracebackType
+from typing import TypeVar
 
-from vllm_connect.chat.endpoints import Endpoints
-from vllm_connect.chat.exchange import Exchange
-from vllm_connect.config.config import VllmConfig, timeouts_of
+from vllm_connect.chat.endpoints import Endpoints, Question
+from vllm_connect.chat.steps import Outcome, Round, Step, Steps, Wait
+from vllm_connect.config.config import Timeouts, VllmConfig, timeouts_of
 from vllm_connect.errors import VllmError
 from vllm_connect.protocol.server_info import ServerInfo
-from vllm_connect.protocol.split_events import apart, whole
+from vllm_connect.protocol.split_events import split_events, unsplit
 from vllm_connect.request.chat_request import ChatRequest
 from vllm_connect.response.completion import Completion, fold_choices
 from vllm_connect.response.deltas import Delta
@@ -23,78 +25,86 @@ from vllm_connect.transport.http import AsyncTransport, Transport
 
 __all__ = ["AsyncVllmClient", "VllmClient"]
 
+T = TypeVar("T")
+
+HEALTH_SECONDS = 10.0
+"""How long a health check takes at most."""
+
 
 class VllmClient:
     """A client of one vLLM server, for any number of threads.
 
-    Nothing is sent, and nothing heavy is made, before the first call.
+    Nothing is sent, and nothing expensive is created, before the first call.
 
     Args:
         config: Where the server is and how to talk to it; None reads the environment.
         http_client: An `httpx.Client` to use in place of our own transport; it is never closed.
-        calls: What is shared with other clients of the same server: what was learned of it, and the retry budget.
+        endpoints: What is shared with other clients of the same server: what was learned of it, and the retry budget.
     """
 
     def __init__(
-        self, config: VllmConfig | None = None, *, http_client: object | None = None, endpoints: Endpoints | None = None
+        self,
+        config: VllmConfig | None = None,
+        *,
+        http_client: object | None = None,
+        endpoints: Endpoints | None = None,
     ) -> None:
         self.config = config or VllmConfig()
         self.endpoints = endpoints or Endpoints(self.config)
         self._transport = Transport(self.config, http_client)
-        self._cut = whole if self.config.coalesce else apart
+        self._split = unsplit if self.config.coalesce else split_events
 
     def stream(self, request: ChatRequest) -> Generator[list[Delta], None, None]:
-        """Ask for a stream.
+        """Send a request and stream the answer.
 
         Args:
-            request: What is asked.
+            request: The request.
 
         Yields:
             The deltas that arrived together. Closing the generator closes the connection, and the server stops.
 
         Raises:
-            VllmError: Anything; `partial` holds what had come.
+            VllmError: Anything that goes wrong; `partial` has what arrived.
         """
-        exchange = self.endpoints.stream(request, self._version(request))
-        return self._run(exchange)
+        return self._run(self.endpoints.stream(request))
 
     def complete(self, request: ChatRequest) -> Completion:
-        """Ask for an answer and wait for all of it.
+        """Send a request and wait for the whole answer.
 
         Args:
-            request: What is asked.
+            request: The request.
 
         Returns:
-            The answer; the first of them where `n` were asked for.
+            The answer; the first of them where `n` were requested.
 
         Raises:
-            VllmError: Anything.
+            VllmError: Anything that goes wrong.
         """
         return self.complete_choices(request)[0]
 
     def complete_choices(self, request: ChatRequest) -> list[Completion]:
-        """Ask for `n` answers and wait for all of them; see `complete`."""
-        exchange = self.endpoints.complete(request, self._version(request))
-        return fold_choices([delta for deltas in self._run(exchange) for delta in deltas], tools=request.tools)
+        """Send a request and wait for all `n` answers; see `complete`."""
+        received = self._run(self.endpoints.complete(request))
+        return fold_choices([delta for deltas in received for delta in deltas], tools=request.tools)
 
     def count_tokens(self, request: ChatRequest) -> int:
         """Count the tokens of a request's prompt, tools included, with the server's own tokenizer and template."""
-        return self.endpoints.read_count(self._ask(self.endpoints.tokenize_chat(request)))
+        return self._ask(self.endpoints.count_tokens(request))
 
     def tokenize(self, text: str, *, model: str | None = None) -> list[int]:
-        """Turn text into token ids with the server's tokenizer."""
-        return self.endpoints.read_tokens(self._ask(self.endpoints.tokenize(text, model)))
+        """Convert text into token ids with the server's tokenizer."""
+        return self._ask(self.endpoints.tokenize(text, model))
 
     def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
-        """Turn token ids into text with the server's tokenizer, special tokens kept."""
-        return self.endpoints.read_text(self._ask(self.endpoints.detokenize(tokens, model)))
+        """Convert token ids into text with the server's tokenizer, special tokens included."""
+        return self._ask(self.endpoints.detokenize(tokens, model))
 
     def token_bias(self, words: Mapping[str, float], *, model: str | None = None) -> dict[str, float]:
-        """Turn biases of words into the `logit_bias` of a request.
+        """Convert biases of words into the `logit_bias` of a request.
 
         Args:
             words: The bias of each word, from -100 to 100; every token of it gets the bias. A word in the middle of a text
-                begins with a space in most vocabularies: give both spellings.
+                begins with a space in most vocabularies: give both forms.
             model: The served model; None is the first.
 
         Returns:
@@ -103,18 +113,17 @@ class VllmClient:
         return {str(token): bias for word, bias in words.items() for token in self.tokenize(word, model=model)}
 
     def server_info(self, *, refresh: bool = False) -> ServerInfo:
-        """Tell which server this is: version, models, context window; asked once and remembered.
+        """Return which server this is: version, models, context window; asked once and remembered.
 
         Args:
             refresh: Ask again.
         """
-        if self.endpoints.info is not None and not refresh:
-            return self.endpoints.info
-        return self.endpoints.learn([self._probe(probe) for probe in self.endpoints.probes()])
+        known = self.endpoints.capabilities.info
+        return known if known is not None and not refresh else self._ask(self.endpoints.server_info())
 
     def is_healthy(self) -> bool:
-        """Tell whether the server answers and its engine lives, within ten seconds."""
-        return self._probe(self.endpoints.health()) is not None
+        """Check whether the server answers and its engine is alive, within ten seconds."""
+        return self._ask(self.endpoints.health(), _health_timeouts(self.config))
 
     def close(self) -> None:
         """Close idle connections; the client can be used again."""
@@ -128,43 +137,43 @@ class VllmClient:
     ) -> None:
         self.close()
 
-    def _version(self, request: ChatRequest) -> tuple[int, int, int] | None:
-        return self.server_info().version if request.depends_on_version() else None
-
-    def _ask(self, exchange: Exchange) -> bytes:
-        for _ in self._run(exchange):
+    def _ask(self, question: Question[T], timeouts: Timeouts | None = None) -> T:
+        for _ in self._run(question.steps, timeouts):
             pass
-        return exchange.body
+        return question.answer
 
-    def _probe(self, exchange: Exchange) -> bytes | None:
-        """Ask what a proxy may not let through; no answer is an answer."""
-        try:
-            return self._ask(exchange)
-        except VllmError:
-            return None
-
-    def _run(self, exchange: Exchange) -> Generator[list[Delta], None, None]:
-        deadlines = Deadlines(timeouts_of(self.config), time.monotonic())
-        while not exchange.finished:
+    def _run(self, steps: Steps[None], timeouts: Timeouts | None = None) -> Generator[list[Delta], None, None]:
+        """Carry out the steps of a call."""
+        deadlines = Deadlines(timeouts or timeouts_of(self.config), time.monotonic())
+        step = next(steps, None)
+        while step is not None:
             try:
-                with self._transport.open(exchange.request(), deadlines) as reply:
-                    exchange.answered(reply.status, reply.headers)
-                    for data in reply:
-                        for piece in self._cut(data):
-                            if deltas := exchange.feed(piece):
-                                deadlines.progress(time.monotonic())
-                                yield deltas
-                            if exchange.done:
+                if isinstance(step, Round):
+                    deadlines.start_attempt(time.monotonic())
+                    with self._transport.open(step.request, deadlines) as reply:
+                        reader = step.reader
+                        reader.begin(reply.status, reply.headers)
+                        for data in reply:
+                            for piece in self._split(data):
+                                if deltas := reader.push(piece):
+                                    deadlines.progress(time.monotonic())
+                                    yield deltas
+                                if reader.done:
+                                    break
+                            if reader.done:
                                 break
-                        if exchange.done:
-                            break
-                    if deltas := exchange.end():
-                        yield deltas
-                exchange.verify()
+                        if deltas := reader.finish():
+                            yield deltas
+                elif isinstance(step, Wait):
+                    time.sleep(step.seconds)
+                elif step:
+                    yield step
             except VllmError as error:
                 data = piece = b""  # tracebacks, and what reports them, show the variables of a frame
-                time.sleep(exchange.failed(error, deadlines.remaining(time.monotonic())))
-                deadlines.start_attempt(time.monotonic())
+                step = _next(steps, error, deadlines)
+            else:
+                data = piece = b""
+                step = _next(steps, None, deadlines)
 
 
 class AsyncVllmClient:
@@ -173,55 +182,58 @@ class AsyncVllmClient:
     Args:
         config: Where the server is and how to talk to it; None reads the environment.
         http_client: An `httpx.AsyncClient` to use in place of our own transport; it is never closed.
-        calls: What is shared with other clients of the same server: what was learned of it, and the retry budget.
+        endpoints: What is shared with other clients of the same server: what was learned of it, and the retry budget.
     """
 
     def __init__(
-        self, config: VllmConfig | None = None, *, http_client: object | None = None, endpoints: Endpoints | None = None
+        self,
+        config: VllmConfig | None = None,
+        *,
+        http_client: object | None = None,
+        endpoints: Endpoints | None = None,
     ) -> None:
         self.config = config or VllmConfig()
         self.endpoints = endpoints or Endpoints(self.config)
         self._transport = AsyncTransport(self.config, http_client)
-        self._cut = whole if self.config.coalesce else apart
+        self._split = unsplit if self.config.coalesce else split_events
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[list[Delta], None]:
-        """Ask for a stream; see `VllmClient.stream`."""
-        return self._run(request)
+        """Send a request and stream the answer; see `VllmClient.stream`."""
+        return self._run(self.endpoints.stream(request))
 
     async def complete(self, request: ChatRequest) -> Completion:
-        """Ask for an answer and wait for all of it; see `VllmClient.complete`."""
+        """Send a request and wait for the whole answer; see `VllmClient.complete`."""
         return (await self.complete_choices(request))[0]
 
     async def complete_choices(self, request: ChatRequest) -> list[Completion]:
-        """Ask for `n` answers and wait for all of them; see `complete`."""
-        exchange = self.endpoints.complete(request, await self._version(request))
-        return fold_choices([delta async for deltas in self._run(exchange) for delta in deltas], tools=request.tools)
+        """Send a request and wait for all `n` answers; see `complete`."""
+        received = self._run(self.endpoints.complete(request))
+        return fold_choices([delta async for deltas in received for delta in deltas], tools=request.tools)
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """Count the tokens of a request's prompt; see `VllmClient.count_tokens`."""
-        return self.endpoints.read_count(await self._ask(self.endpoints.tokenize_chat(request)))
+        return await self._ask(self.endpoints.count_tokens(request))
 
     async def tokenize(self, text: str, *, model: str | None = None) -> list[int]:
-        """Turn text into token ids with the server's tokenizer."""
-        return self.endpoints.read_tokens(await self._ask(self.endpoints.tokenize(text, model)))
+        """Convert text into token ids with the server's tokenizer."""
+        return await self._ask(self.endpoints.tokenize(text, model))
 
     async def detokenize(self, tokens: list[int], *, model: str | None = None) -> str:
-        """Turn token ids into text with the server's tokenizer, special tokens kept."""
-        return self.endpoints.read_text(await self._ask(self.endpoints.detokenize(tokens, model)))
+        """Convert token ids into text with the server's tokenizer, special tokens included."""
+        return await self._ask(self.endpoints.detokenize(tokens, model))
 
     async def token_bias(self, words: Mapping[str, float], *, model: str | None = None) -> dict[str, float]:
-        """Turn biases of words into the `logit_bias` of a request; see `VllmClient.token_bias`."""
+        """Convert biases of words into the `logit_bias` of a request; see `VllmClient.token_bias`."""
         return {str(token): bias for word, bias in words.items() for token in await self.tokenize(word, model=model)}
 
     async def server_info(self, *, refresh: bool = False) -> ServerInfo:
-        """Tell which server this is; see `VllmClient.server_info`."""
-        if self.endpoints.info is not None and not refresh:
-            return self.endpoints.info
-        return self.endpoints.learn([await self._probe(probe) for probe in self.endpoints.probes()])
+        """Return which server this is; see `VllmClient.server_info`."""
+        known = self.endpoints.capabilities.info
+        return known if known is not None and not refresh else await self._ask(self.endpoints.server_info())
 
     async def is_healthy(self) -> bool:
-        """Tell whether the server answers and its engine lives, within ten seconds."""
-        return await self._probe(self.endpoints.health()) is not None
+        """Check whether the server answers and its engine is alive, within ten seconds."""
+        return await self._ask(self.endpoints.health(), _health_timeouts(self.config))
 
     async def aclose(self) -> None:
         """Close the idle connections of this event loop; the client can be used again."""
@@ -235,42 +247,53 @@ class AsyncVllmClient:
     ) -> None:
         await self.aclose()
 
-    async def _version(self, request: ChatRequest) -> tuple[int, int, int] | None:
-        return (await self.server_info()).version if request.depends_on_version() else None
-
-    async def _ask(self, exchange: Exchange) -> bytes:
-        async for _ in self._run(exchange):
+    async def _ask(self, question: Question[T], timeouts: Timeouts | None = None) -> T:
+        async for _ in self._run(question.steps, timeouts):
             pass
-        return exchange.body
+        return question.answer
 
-    async def _probe(self, exchange: Exchange) -> bytes | None:
-        """Ask what a proxy may not let through; no answer is an answer."""
-        try:
-            return await self._ask(exchange)
-        except VllmError:
-            return None
-
-    async def _run(self, asked: Exchange | ChatRequest) -> AsyncGenerator[list[Delta], None]:
-        """Carry an exchange out, or that of a stream's request: a loop that ends closes nested generators in any order."""
-        exchange = asked if isinstance(asked, Exchange) else self.endpoints.stream(asked, await self._version(asked))
-        deadlines = Deadlines(timeouts_of(self.config), time.monotonic())
-        while not exchange.finished:
+    async def _run(self, steps: Steps[None], timeouts: Timeouts | None = None) -> AsyncGenerator[list[Delta], None]:
+        """Carry out the steps of a call."""
+        deadlines = Deadlines(timeouts or timeouts_of(self.config), time.monotonic())
+        step = next(steps, None)
+        while step is not None:
             try:
-                async with self._transport.open(exchange.request(), deadlines) as reply:
-                    exchange.answered(reply.status, reply.headers)
-                    async for data in reply:
-                        for piece in self._cut(data):
-                            if deltas := exchange.feed(piece):
-                                deadlines.progress(time.monotonic())
-                                yield deltas
-                            if exchange.done:
+                if isinstance(step, Round):
+                    deadlines.start_attempt(time.monotonic())
+                    async with self._transport.open(step.request, deadlines) as reply:
+                        reader = step.reader
+                        reader.begin(reply.status, reply.headers)
+                        async for data in reply:
+                            for piece in self._split(data):
+                                if deltas := reader.push(piece):
+                                    deadlines.progress(time.monotonic())
+                                    yield deltas
+                                if reader.done:
+                                    break
+                            if reader.done:
                                 break
-                        if exchange.done:
-                            break
-                    if deltas := exchange.end():
-                        yield deltas
-                exchange.verify()
+                        if deltas := reader.finish():
+                            yield deltas
+                elif isinstance(step, Wait):
+                    await asyncio.sleep(step.seconds)
+                elif step:
+                    yield step
             except VllmError as error:
                 data = piece = b""  # tracebacks, and what reports them, show the variables of a frame
-                await asyncio.sleep(exchange.failed(error, deadlines.remaining(time.monotonic())))
-                deadlines.start_attempt(time.monotonic())
+                step = _next(steps, error, deadlines)
+            else:
+                data = piece = b""
+                step = _next(steps, None, deadlines)
+
+
+def _next(steps: Steps[None], error: VllmError | None, deadlines: Deadlines) -> Step | None:
+    """Report the outcome of a step, and return the next one; None at the end of the call."""
+    try:
+        return steps.send(Outcome(error, deadlines.remaining(time.monotonic())))
+    except StopIteration:
+        return None
+
+
+def _health_timeouts(config: VllmConfig) -> Timeouts:
+    timeouts = timeouts_of(config)
+    return timeouts.model_copy(update={"total": min(timeouts.total or math.inf, HEALTH_SECONDS)})

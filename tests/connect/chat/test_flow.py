@@ -1,6 +1,8 @@
 """How tool calls come about: the server's parser, recovery, the second try, forced calls."""
 
 import json
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,14 +12,17 @@ from vllm_connect import (
     Completion,
     ConfigurationError,
     ConstraintError,
+    Delta,
     ServerFailureError,
+    StreamInterruptedError,
     VllmError,
     fold,
 )
 from vllm_connect.chat.capabilities import ServerCapabilities
-from vllm_connect.chat.chat_exchange import ChatExchange
-from vllm_connect.chat.exchange import Terms
+from vllm_connect.chat.flow import chat_call
+from vllm_connect.chat.steps import CallContext, Outcome, Round, Steps, Wait
 from vllm_connect.config.config import VllmConfig
+from vllm_connect.protocol.server_info import ServerInfo
 from vllm_connect.transport.retry import RetryBudget, RetryPolicy
 
 TOOL = {
@@ -39,32 +44,58 @@ def said(content: str, finish: str = "stop", **message: Any) -> tuple[int, Any]:
     return 200, {"choices": [{"index": 0, "message": {"content": content, **message}, "finish_reason": finish}]}
 
 
-def start(capabilities: ServerCapabilities | None = None, **fields: Any) -> ChatExchange:
+def start(capabilities: ServerCapabilities | None = None, **fields: Any) -> Steps[None]:
     hello = [{"role": "user", "content": "Hi"}]
     request = ChatRequest(**{"messages": hello, "model": "m", "tools": [TOOL], **fields})
-    policy = RetryPolicy(VllmConfig(max_retries=0), lambda: 0.5)
-    terms = Terms(policy, RetryBudget(), str, lambda: 0.0)
-    return ChatExchange(
-        request, terms, capabilities=capabilities or ServerCapabilities(), new_id=lambda name, i: f"{name}{i}"
+    context = CallContext(
+        policy=RetryPolicy(VllmConfig(max_retries=0), lambda: 0.5),
+        budget=RetryBudget(),
+        scrub=str,
+        clock=lambda: 0.0,
+        capabilities=capabilities or ServerCapabilities(info=ServerInfo()),
+        new_id=lambda name, index: f"{name}{index}",
     )
+    return chat_call(request, context)
 
 
-def run(exchange: ChatExchange, *answers: tuple[int, Any]) -> tuple[Completion, list[tuple[str, Any]]]:
-    """Drive an exchange over answers; give what it folds to, and what it asked."""
-    asked, deltas, waits = [], [], []
-    for status, body in answers:
-        request = exchange.request()
-        asked.append((request.path, json.loads(request.body) if request.body else None))
+Asked = list[tuple[str, Any]]
+
+
+def steps_over(steps: Steps[None], answers: Sequence[tuple[int, Any]], asked: Asked) -> Iterator[list[Delta]]:
+    """Carry the steps of a call out over answers; yield the deltas that the caller gets."""
+    left = list(answers)
+    step = next(steps, None)
+    while step is not None:
+        assert not isinstance(step, Wait)
+        if isinstance(step, Round):
+            request, reader = step
+            asked.append((request.path, json.loads(request.body) if request.body else None))
+            status, body = left.pop(0)
+            streamed = isinstance(body, bytes)
+            reader.begin(status, {"content-type": "text/event-stream" if streamed else "application/json"})
+            yield reader.push(body if streamed else json.dumps(body).encode())
+            yield reader.finish()
+        else:
+            yield step
         try:
-            exchange.answered(status, {"content-type": "application/json"})
-            deltas += exchange.feed(json.dumps(body).encode())
-            deltas += exchange.end()
-            exchange.verify()
-        except VllmError as error:
-            waits.append(exchange.failed(error, 100.0))
-    assert exchange.finished
-    assert not any(waits)
+            step = steps.send(Outcome(None, math.inf))
+        except StopIteration:
+            break
+    assert not left
+
+
+def run(steps: Steps[None], *answers: tuple[int, Any]) -> tuple[Completion, Asked]:
+    """Carry a call out over answers; return what it folds to, and what it asked."""
+    asked: Asked = []
+    deltas = [delta for some in steps_over(steps, answers, asked) for delta in some]
     return fold(deltas, tools=[TOOL]), asked
+
+
+def first_body(steps: Steps[None]) -> dict[str, Any]:
+    """Return the body of a call's first request."""
+    step = next(steps)
+    assert isinstance(step, Round)
+    return dict(json.loads(step.request.body))
 
 
 def called(completion: Completion) -> list[tuple[str, Any]]:
@@ -132,16 +163,16 @@ def test_a_server_without_structural_tags_gets_a_schema(choice: str, text: str) 
     assert called(answer) == [("f", {"x": 1})]
     assert asked[3][1]["structured_outputs"]["disable_any_whitespace"] is True
     assert "json" in asked[3][1]["structured_outputs"]
-    assert not capabilities.takes_structural_tags
+    assert not capabilities.accepts_structural_tags
 
 
 def test_a_request_that_is_refused_for_something_else_says_nothing_of_structural_tags() -> None:
     capabilities = ServerCapabilities()
     refused = (400, {"error": {"message": "temperature must be positive"}})
-    exchange = start(capabilities, tool_parser="hermes", tool_choice="required")
+    steps = start(capabilities, tool_parser="hermes", tool_choice="required")
     with pytest.raises(BadRequestError, match="temperature"):
-        run(exchange, refused, refused)
-    assert capabilities.takes_structural_tags
+        run(steps, refused, refused)
+    assert capabilities.accepts_structural_tags
 
 
 def test_a_structural_tag_says_as_much_of_a_schema_as_a_server_takes() -> None:
@@ -164,28 +195,13 @@ def test_a_name_goes_straight_to_our_parser() -> None:
 def test_server_switches_all_of_it_off() -> None:
     answer, _ = run(start(tool_parser="server"), said(CALL))
     assert (answer.text, answer.tool_calls) == (CALL, ())
-    exchange = start(tool_parser="server")
-    exchange.request()
     with pytest.raises(BadRequestError, match="--enable-auto-tool-choice"):
-        exchange.failed(failing(exchange, NO_PARSER), 100.0)
-
-
-def failing(exchange: ChatExchange, answer: tuple[int, Any]) -> VllmError:
-    status, body = answer
-    exchange.answered(status, {"content-type": "application/json"})
-    exchange.feed(json.dumps(body).encode())
-    exchange.end()
-    with pytest.raises(VllmError) as caught:
-        exchange.verify()
-    return caught.value
+        run(start(tool_parser="server"), NO_PARSER)
 
 
 def test_a_failure_is_given_up_with_its_attempts() -> None:
-    exchange = start()
-    exchange.request()
-    error = failing(exchange, (500, {"error": {"message": "engine died"}}))
     with pytest.raises(ServerFailureError) as caught:
-        exchange.failed(error, 100.0)
+        run(start(), (500, {"error": {"message": "engine died"}}))
     assert caught.value.attempts == 1
 
 
@@ -244,7 +260,7 @@ def test_a_call_that_the_server_ate_is_asked_for_again_and_that_is_remembered() 
     assert called(answer) == [("f", {"x": 1})]
     assert (answer.text.strip(), answer.finish_reason) == ("Well.", "tool_calls")
     assert "advice" not in answer.metadata
-    assert answer.metadata["retry_reason"] == "the server's parser ate the first answer"
+    assert answer.metadata["retry_reason"] == "the server's parser dropped the first answer"
     assert [path for path, _ in asked] == ["/v1/chat/completions", "/v1/chat/completions", "/detokenize"]
     assert (asked[1][1]["tool_choice"], asked[1][1]["return_token_ids"]) == ("none", True)
     assert asked[2][1] == {"model": "m", "tokens": [7, 8]}
@@ -298,17 +314,13 @@ def test_reasoning_that_the_server_split_off_is_not_read_twice() -> None:
 
 
 def test_a_server_without_detokenize_is_told_of_and_the_answer_kept() -> None:
-    exchange = start(text_source="token_ids", tool_parser="hermes")
-    exchange.request()
-    exchange.answered(*tokens([7, 2], message={"reasoning": "hm"})[:1], {"content-type": "application/json"})
-    exchange.feed(json.dumps(tokens([7, 2], message={"reasoning": "hm"})[1]).encode())
-    exchange.end()
-    exchange.verify()
-    assert not exchange.finished
-    assert exchange.request().path == "/detokenize"
-    error = failing(exchange, (404, {"detail": "Not Found"}))
+    thought = tokens([7, 2], message={"reasoning": "hm"})
+    asked: Asked = []
     with pytest.raises(VllmError, match="needs /detokenize") as caught:
-        exchange.failed(error, 100.0)
+        list(
+            steps_over(start(text_source="token_ids", tool_parser="hermes"), [thought, (404, {"detail": "no"})], asked)
+        )
+    assert [path for path, _ in asked] == ["/v1/chat/completions", "/detokenize"]
     assert caught.value.partial is not None
     assert caught.value.partial.reasoning == "hm"
 
@@ -341,7 +353,7 @@ def test_an_answer_from_the_completions_endpoint() -> None:
 )
 def test_what_the_completions_endpoint_cannot_do_is_said_before(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="text_source"):
-        start(text_source="completions", **fields)
+        next(start(text_source="completions", **fields))
 
 
 PYTHON_CALL = CALL.replace('{"x": 1}', "{'x': 1}")
@@ -413,28 +425,19 @@ def test_two_phases_past_a_parser_that_eats() -> None:
 
 
 def test_a_form_that_fails_twice_is_an_error() -> None:
-    exchange = start(**FORM)
-    for text in ("One.", "Two."):
-        exchange.request()
-        exchange.answered(200, {"content-type": "application/json"})
-        exchange.feed(json.dumps(said(text)[1]).encode())
-        exchange.end()
-        if text == "One.":
-            exchange.verify()
     with pytest.raises(ConstraintError, match="not JSON") as caught:
-        exchange.verify()
+        run(start(**FORM), said("One."), said("Two."))
     assert caught.value.partial is not None
     assert caught.value.partial.text == "Two."
 
 
 def test_a_first_answer_that_is_cut_keeps_its_text() -> None:
-    exchange = start(**FORM, stream=True)
-    exchange.request()
-    exchange.answered(200, {"content-type": "text/event-stream"})
-    deltas = exchange.feed(b'data: {"choices": [{"index": 0, "delta": {"content": "It is"}}]}\n\n')
-    assert deltas == []
-    deltas = exchange.end()
-    assert fold(deltas).text == "It is"
+    cut = (200, b'data: {"choices": [{"index": 0, "delta": {"content": "It is"}}]}\n\n')
+    steps = steps_over(start(**FORM, stream=True), [cut], [])
+    assert next(steps) == []
+    assert fold(next(steps)).text == "It is"
+    with pytest.raises(StreamInterruptedError):
+        next(steps)
 
 
 def test_the_server_alone_gets_both_at_once() -> None:
@@ -460,11 +463,8 @@ def test_the_order_of_roles_is_learned_once_and_told(caplog: pytest.LogCaptureFi
 
 
 def test_a_complaint_that_no_change_answers_is_an_error() -> None:
-    exchange = start()
-    exchange.request()
-    error = failing(exchange, ALTERNATE)
     with pytest.raises(BadRequestError, match="alternate"):
-        exchange.failed(error, 100.0)
+        run(start(), ALTERNATE)
 
 
 def test_a_poisoned_history_is_repaired_told_and_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
@@ -496,7 +496,7 @@ def test_a_forced_call_whose_arguments_do_not_fit_is_asked_for_again_strictly_an
     answer, asked = run(start(capabilities, tool_choice="required"), forced_call("true"), forced_call('{"x": 1}'))
     assert [call.arguments for call in answer.tool_calls] == ['{"x": 1}']
     assert (answer.invalid_tool_calls, answer.finish_reason) == ((), "tool_calls")
-    assert "did not fit" in answer.metadata["retry_reason"]
+    assert "did not match" in answer.metadata["retry_reason"]
     assert asked[0][1]["tools"] == [TOOL]
     assert asked[1][1]["tools"][0]["function"] == {**FUNCTION, "strict": True}
     _, asked = run(start(capabilities, tool_choice="required"), forced_call('{"x": 1}'))

@@ -1,15 +1,13 @@
 """What is counted is what is sent."""
 
-import json
-
 from vllm_connect import ChatRequest, Endpoints, MessagePolicy, VllmConfig
 
-from tests.connect.chat.test_flow import TOOL, TWO_USERS
+from tests.connect.chat.test_flow import TOOL, TWO_USERS, first_body
 
 
 def test_the_messages_that_are_counted_are_those_that_are_sent() -> None:
-    calls = Endpoints(VllmConfig(base_url="http://127.0.0.1:1"))
-    calls.capabilities.learn_policy("m", MessagePolicy(alternate=True))
+    endpoints = Endpoints(VllmConfig(base_url="http://127.0.0.1:1"))
+    endpoints.capabilities.of("m").message_policy = MessagePolicy(alternate=True)
     orphan = {"role": "tool", "tool_call_id": "gone", "content": "42"}
     request = ChatRequest(
         messages=[*TWO_USERS, orphan],
@@ -19,8 +17,8 @@ def test_the_messages_that_are_counted_are_those_that_are_sent() -> None:
         documents=[{"a": 1}],
         max_tokens=9,
     )
-    counted = json.loads(calls.tokenize_chat(request).request().body)
-    sent = json.loads(calls.complete(request, None).request().body)
+    counted = first_body(endpoints.count_tokens(request).steps)
+    sent = first_body(endpoints.complete(request))
     assert len(counted["messages"]) == 1
     assert {name: sent[name] for name in ("model", "messages", "tools", "chat_template")} == {
         name: counted[name] for name in ("model", "messages", "tools", "chat_template")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from vllm_connect import ChatRequest, ConstraintError
 from vllm_connect.chat.capabilities import ServerCapabilities
+from vllm_connect.protocol.server_info import ServerInfo
 from vllm_connect.chat.schema_warnings import REMEMBERED, warn_of_unsupported_keywords
 
 from tests.connect.chat.test_flow import run, said, start
@@ -18,7 +19,7 @@ STRICT = {"type": "function", "function": {**TOOL["function"], "strict": True}} 
 
 
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if "does not hold" in record.getMessage()]
+    return [record.getMessage() for record in caplog.records if "does not enforce" in record.getMessage()]
 
 
 @pytest.mark.parametrize(
@@ -33,11 +34,11 @@ def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
     ],
 )
 def test_a_schema_is_warned_of_once(fields: dict[str, Any], name: str, caplog: pytest.LogCaptureFixture) -> None:
-    capabilities = ServerCapabilities()
+    capabilities = ServerCapabilities(info=ServerInfo())
     for _ in range(2):
-        start(capabilities, **{"tools": None, **fields})
+        next(start(capabilities, **{"tools": None, **fields}))
         assert [line.split(": the grammar")[0] for line in warned(caplog)] == [
-            f"the server's grammar does not hold the schema of {name} at $.properties.n.multipleOf"
+            f"the server's grammar does not enforce the schema of {name} at $.properties.n.multipleOf"
         ]
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
@@ -68,18 +69,18 @@ def test_the_answer_is_checked_all_the_same(caplog: pytest.LogCaptureFixture) ->
     ],
 )
 def test_what_is_held_is_not_warned_of(fields: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    start(**{"tools": None, **fields})
+    next(start(**{"tools": None, **fields}))
     assert warned(caplog) == []
 
 
 def test_a_warning_is_one_line_of_bounded_length(caplog: pytest.LogCaptureFixture) -> None:
     names = [f"a\n{i}" + "x" * 500 for i in range(20)]
     many = {"type": "object", "properties": {name: {"type": "integer", "multipleOf": 5} for name in names}}
-    start(tools=None, structured_outputs={"json": many})
+    next(start(tools=None, structured_outputs={"json": many}))
     (line,) = warned(caplog)
     assert line.isprintable()
     assert len(line) < 1000
-    assert line.endswith("and 15 more, which lint_schema names")
+    assert line.endswith("and 15 more, which lint_schema lists")
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -13,7 +13,7 @@ from vllm_connect import (
     ToolCall,
     lint_schema,
 )
-from vllm_connect.chat.validation import promises_anything, verify_answer
+from vllm_connect.chat.validation import is_validated, validate_answer
 from vllm_connect.schema.rewrite import rewrite_schema
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -22,7 +22,7 @@ STRICT = {"type": "function", "function": {"name": "f", "parameters": SCHEMA, "s
 
 
 def asked(**fields: Any) -> ChatRequest:
-    return ChatRequest(messages=[{"role": "user", "content": "Hi"}], **fields)
+    return ChatRequest(messages=[{"role": "user", "content": "Hi"}], **fields).normalized()
 
 
 def text(said: str, finish: str = "stop", reasoning: str = "") -> Completion:
@@ -42,7 +42,7 @@ REGEX = {"structured_outputs": {"regex": r"[a-z]+\d"}}
 FORCED = {"tools": [TOOL], "tool_choice": "required"}
 NAMED = {"tools": [TOOL], "tool_choice": "f"}
 
-KEPT: list[tuple[dict[str, Any], Completion]] = [
+VALID: list[tuple[dict[str, Any], Completion]] = [
     (AS_FORMAT, text('{"n": 1}')),
     (AS_STRUCTURED, text('\n\n{"n": 1}')),
     (AS_TEXT, text('{"n": 1}')),
@@ -60,27 +60,27 @@ KEPT: list[tuple[dict[str, Any], Completion]] = [
     ({"structured_outputs": {"grammar": "root ::= x"}}, text("anything")),
     ({}, text("anything")),
 ]
-BROKEN: list[tuple[dict[str, Any], Completion, str]] = [
+VIOLATED: list[tuple[dict[str, Any], Completion, str]] = [
     (AS_FORMAT, text("Prose."), "not JSON"),
     (AS_FORMAT, text(""), "empty"),
     (AS_FORMAT, text("", reasoning='{"n": 1}'), "--reasoning-parser"),
-    (AS_FORMAT, text('{"n": "x"}'), r"\$\.n breaks type"),
-    (AS_STRUCTURED, text("{}"), "breaks required"),
+    (AS_FORMAT, text('{"n": "x"}'), r"\$\.n violates type"),
+    (AS_STRUCTURED, text("{}"), "violates required"),
     (AS_TEXT, text('{"n": NaN}'), "not JSON"),
-    (ANY_OBJECT, text("[]"), "breaks type"),
-    (CHOICE, text("maybe"), "none of the choices"),
+    (ANY_OBJECT, text("[]"), "violates type"),
+    (CHOICE, text("maybe"), "not one of the choices"),
     (REGEX, text("abc"), "does not match"),
-    (FORCED, text("Prose."), "a tool call was asked for"),
-    (FORCED, call("{}"), "breaks required"),
+    (FORCED, text("Prose."), "a tool call was requested"),
+    (FORCED, call("{}"), "violates required"),
     (NAMED, call("{}", "g"), "a call of 'f'"),
     ({"tools": [STRICT]}, call("{}"), "strict"),
     (
         FORCED,
         Completion(invalid_tool_calls=(InvalidToolCall("a", "f", "true", "a boolean"),), finish_reason="stop"),
-        "must not be run",
+        "is invalid",
     ),
 ]
-CUT: list[tuple[dict[str, Any], Completion]] = [
+TRUNCATED: list[tuple[dict[str, Any], Completion]] = [
     (AS_FORMAT, text('{"n": ', "length")),
     (AS_FORMAT, text("", "length", "Hm")),
     (CHOICE, text("ye", "length")),
@@ -88,43 +88,43 @@ CUT: list[tuple[dict[str, Any], Completion]] = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "answer"), KEPT)
-def test_a_kept_promise_is_an_answer(fields: dict[str, Any], answer: Completion) -> None:
-    verify_answer(asked(**fields), answer)
+@pytest.mark.parametrize(("fields", "answer"), VALID)
+def test_an_answer_that_satisfies_its_constraints_is_valid(fields: dict[str, Any], answer: Completion) -> None:
+    validate_answer(asked(**fields), answer)
 
 
-@pytest.mark.parametrize(("fields", "answer", "why"), BROKEN)
-def test_a_broken_promise_says_which_and_keeps_the_answer(fields: dict[str, Any], answer: Completion, why: str) -> None:
-    assert promises_anything(asked(**fields))
-    assert not promises_anything(asked(**fields, check_constraints=False))
+@pytest.mark.parametrize(("fields", "answer", "why"), VIOLATED)
+def test_a_violation_names_the_constraint_and_keeps_the_answer(fields: dict[str, Any], answer: Completion, why: str) -> None:
+    assert is_validated(asked(**fields))
+    assert not is_validated(asked(**fields, check_constraints=False))
     with pytest.raises(ConstraintError, match=why) as caught:
-        verify_answer(asked(**fields), answer)
+        validate_answer(asked(**fields), answer)
     assert caught.value.partial is answer
     assert answer.text.strip() not in str(caught.value) or not answer.text.strip()
 
 
-@pytest.mark.parametrize(("fields", "answer"), CUT)
-def test_a_cut_answer_says_so(fields: dict[str, Any], answer: Completion) -> None:
+@pytest.mark.parametrize(("fields", "answer"), TRUNCATED)
+def test_a_truncated_answer_is_reported_as_truncated(fields: dict[str, Any], answer: Completion) -> None:
     with pytest.raises(ConstraintError, match="max_tokens") as caught:
-        verify_answer(asked(**fields), answer)
+        validate_answer(asked(**fields), answer)
     assert (caught.value.code, caught.value.partial) == ("truncated", answer)
 
 
-def test_a_pattern_that_may_take_for_ever_is_not_tried() -> None:
+def test_a_pattern_of_exponential_time_is_not_run() -> None:
     for pattern in ("(a+)+$", "(a|a)*$", "((ab)*c)*d", "(?:a*)*b"):
-        verify_answer(asked(structured_outputs={"regex": pattern}), text("a" * 5_000 + "b"))  # or never end
+        validate_answer(asked(structured_outputs={"regex": pattern}), text("a" * 5_000 + "b"))  # or never end
 
 
 def test_a_pattern_of_another_dialect_is_left_to_the_server() -> None:
-    verify_answer(asked(structured_outputs={"regex": r"\p{Lu}[a-z]("}), text("Ab"))
+    validate_answer(asked(structured_outputs={"regex": r"\p{Lu}[a-z]("}), text("Ab"))
 
 
-def test_a_schema_that_is_none_is_the_callers_mistake() -> None:
+def test_an_invalid_schema_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="schema"):
-        verify_answer(asked(structured_outputs={"json": {"type": "nothing"}}), text("{}"))
+        validate_answer(asked(structured_outputs={"json": {"type": "nothing"}}), text("{}"))
 
 
-def test_what_no_grammar_holds_is_named_with_its_path() -> None:
+def test_unsupported_keywords_are_named_with_their_paths() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -146,11 +146,11 @@ def test_what_no_grammar_holds_is_named_with_its_path() -> None:
     ]
     assert lint_schema(SCHEMA) == []
     numbers = {"type": "object", "properties": {"n": {"type": "integer", "multipleOf": 5}}}
-    with pytest.raises(ConstraintError, match=r"no grammar holds \$\.properties\.n\.multipleOf"):
-        verify_answer(asked(structured_outputs={"json": numbers}), text('{"n": 7}'))
+    with pytest.raises(ConstraintError, match=r"grammars do not enforce \$\.properties\.n\.multipleOf"):
+        validate_answer(asked(structured_outputs={"json": numbers}), text('{"n": 7}'))
 
 
-def test_the_same_is_said_in_words_that_every_backend_knows() -> None:
+def test_schemas_are_rewritten_in_keywords_that_every_backend_supports() -> None:
     schema = {
         "properties": {
             "a": {"const": 1},

@@ -81,7 +81,7 @@ def test_a_fragment_is_never_repaired() -> None:
 def test_a_cut_stream_gives_what_came() -> None:
     held = RepairFilter(0)
     named = held.push(ToolCallDelta(0, "a", "f", "{'x': 1}"))
-    answer = fold([*named, *held.close()])
+    answer = fold([*named, *held.finish()])
     assert [(call.name, call.arguments) for call in answer.invalid_tool_calls] == [("f", "{'x': 1}")]
 
 

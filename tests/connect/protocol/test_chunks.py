@@ -17,7 +17,7 @@ from vllm_connect import (
     UsageReport,
     fold,
 )
-from vllm_connect.protocol.chunks import ChatReader, ServerError, read_usage
+from vllm_connect.protocol.chunks import ChunkReader, ServerError, read_usage
 
 
 def new_id(name: str, index: int) -> str:
@@ -42,7 +42,7 @@ END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
 
 
 def read(*chunks: dict[str, Any]) -> list[Delta]:
-    reader = ChatReader(new_id)
+    reader = ChunkReader(new_id)
     deltas: list[Delta] = []
     for piece in chunks:
         reader.read(json.dumps(piece).encode(), deltas)
@@ -114,7 +114,7 @@ def test_an_error_is_no_chunk(body: dict[str, Any]) -> None:
 )
 def test_anything_else_is_a_protocol_error(data: bytes) -> None:
     with pytest.raises(ProtocolError, match="the server's answer is not"):
-        ChatReader(new_id).read(data, [])
+        ChunkReader(new_id).read(data, [])
 
 
 def test_fragments_are_told_verbatim() -> None:

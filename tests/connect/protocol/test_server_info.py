@@ -8,12 +8,12 @@ import pytest
 from vllm_connect.protocol.server_info import (
     PROBES,
     SCHEMA_PROBE,
-    Feature,
     ModelCard,
     ServerInfo,
     read_fields,
     read_version,
 )
+from vllm_connect.request.server_versions import Feature
 
 MODELS = {
     "object": "list",

@@ -20,7 +20,7 @@ from vllm_connect import (
     UsageReport,
     fold,
 )
-from vllm_connect.protocol.stream import ChatStream, coalesce
+from vllm_connect.protocol.stream import AnswerReader, coalesce
 
 EVENTS = "text/event-stream"
 JSON = "application/json"
@@ -43,14 +43,15 @@ DONE = b"data: [DONE]\n\n"
 
 def run(
     data: bytes, kind: str = EVENTS, *, width: int | None = None, choices: int = 1
-) -> tuple[list[Delta], ChatStream]:
-    stream = ChatStream(kind, new_id=new_id, choices=choices)
+) -> tuple[list[Delta], AnswerReader]:
+    stream = AnswerReader(new_id=new_id, choices=choices)
+    stream.begin(200, {"content-type": kind})
     deltas: list[Delta] = []
     for at in range(0, len(data), width or len(data) or 1):
-        deltas += stream.feed(data[at : at + (width or len(data))])
+        deltas += stream.push(data[at : at + (width or len(data))])
         if stream.done:
             break
-    return deltas + stream.end(), stream
+    return deltas + stream.finish(), stream
 
 
 @pytest.mark.parametrize(("end", "logged"), [(b"", 1), (DONE, 0)])

@@ -15,9 +15,9 @@ from vllm_connect import (
     sequence_logprob,
     token_entropies,
 )
-from vllm_connect.chat.validation import verify_answer
+from vllm_connect.chat.validation import validate_answer
 
-from tests.connect.chat.test_flow import run, said, start
+from tests.connect.chat.test_flow import first_body, run, said, start
 
 SCHEMA = {"type": "object", "properties": {"größe": {"type": "integer"}}, "required": ["größe"]}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
@@ -68,7 +68,7 @@ def test_json_is_taken_out_of_the_first_of_two_phases() -> None:
 )
 def test_a_constraint_is_shown_when_asked(constraint: dict[str, Any], shown: str) -> None:
     def sent(messages: list[dict[str, Any]], **fields: Any) -> list[dict[str, Any]]:
-        body = json.loads(start(tools=None, messages=messages, **fields).request().body)
+        body = first_body(start(tools=None, messages=messages, **fields))
         return list(body["messages"])
 
     hello = [{"role": "user", "content": "Hi"}]
@@ -85,7 +85,7 @@ def test_a_constraint_is_shown_when_asked(constraint: dict[str, Any], shown: str
 
 
 def test_nothing_is_shown_where_nothing_is_asked() -> None:
-    body = json.loads(start(tools=None, show_schema=True).request().body)
+    body = first_body(start(tools=None, show_schema=True))
     assert body["messages"] == [{"role": "user", "content": "Hi"}]
     assert not {"show_schema", "extract_json", "refusals"} & body.keys()
 
@@ -104,7 +104,7 @@ def test_a_refusal_is_text_or_an_error() -> None:
 
 def test_an_answer_that_is_not_checked_may_be_anything() -> None:
     request = ChatRequest(messages=[{"role": "user", "content": "Hi"}], response_format=FORMAT, check_constraints=False)
-    verify_answer(request, Completion(text="Prose.", finish_reason="stop"))
+    validate_answer(request, Completion(text="Prose.", finish_reason="stop"))
 
 
 def test_probabilities_are_of_the_whole_answer() -> None:

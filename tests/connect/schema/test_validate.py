@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from vllm_connect.parsing.output_parser import parse_output
 from vllm_connect.parsing.tool_schemas import Tools
-from vllm_connect.schema.validate import SchemaError, misfit
+from vllm_connect.schema.validate import SchemaError, find_violation
 
 
 @pytest.mark.parametrize(
@@ -14,18 +14,20 @@ from vllm_connect.schema.validate import SchemaError, misfit
     [
         (1, {}, None),
         ({"n": 1}, {"properties": {"n": {"type": "integer"}}}, None),
-        ({"n": "secret"}, {"properties": {"n": {"type": "integer"}}}, "$.n breaks type"),
-        ([1, 2], {"items": {"maximum": 1}}, "$[1] breaks maximum"),
+        ({"n": "secret"}, {"properties": {"n": {"type": "integer"}}}, "$.n violates type"),
+        ([1, 2], {"items": {"maximum": 1}}, "$[1] violates maximum"),
         (None, {"type": "string", "nullable": True}, None),
-        (None, {"type": "string"}, "$ breaks type"),
-        (1, {"type": "string", "nullable": True}, "$ breaks type"),
+        (None, {"type": "string"}, "$ violates type"),
+        (1, {"type": "string", "nullable": True}, "$ violates type"),
         ({"next": {"next": {}}}, {"properties": {"next": {"$ref": "#"}}, "type": "object"}, None),
-        ({"next": {"next": 1}}, {"properties": {"next": {"$ref": "#"}}, "type": "object"}, "$.next.next breaks type"),
-        ("x", {"$schema": "http://json-schema.org/draft-07/schema#", "const": "y"}, "$ breaks const"),
+        ({"next": {"next": 1}}, {"properties": {"next": {"$ref": "#"}}, "type": "object"}, "$.next.next violates type"),
+        ("x", {"$schema": "http://json-schema.org/draft-07/schema#", "const": "y"}, "$ violates const"),
     ],
 )
-def test_a_misfit_is_named_and_not_shown(value: Any, schema: dict[str, Any], problem: str | None) -> None:
-    assert misfit(value, schema) == problem
+def test_a_violation_is_named_and_its_value_is_not_shown(
+    value: Any, schema: dict[str, Any], problem: str | None
+) -> None:
+    assert find_violation(value, schema) == problem
 
 
 BROKEN: list[dict[str, Any]] = [
@@ -40,7 +42,7 @@ BROKEN: list[dict[str, Any]] = [
 @pytest.mark.parametrize("schema", BROKEN, ids=str)
 def test_a_schema_that_is_none_is_said_to_be_none(schema: dict[str, Any]) -> None:
     with pytest.raises(SchemaError):
-        misfit({"a": 1}, schema)
+        find_violation({"a": 1}, schema)
 
 
 @pytest.mark.parametrize("schema", BROKEN, ids=str)
@@ -55,12 +57,12 @@ def test_no_reference_is_fetched() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         with pytest.raises(SchemaError, match="refers to"):
-            misfit(1, {"$ref": f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"})
+            find_violation(1, {"$ref": f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"})
         with pytest.raises(TimeoutError):
             server.accept()
 
 
 def test_patterns_are_tried_within_bounds() -> None:
-    assert misfit("ab", {"pattern": "^b"}) == "$ breaks pattern"
-    assert misfit("a" * 60 + "!", {"pattern": "^(a+)+$"}) is None
-    assert misfit({"a" * 60 + "!": 1}, {"patternProperties": {"^(a+)+$": False}}) is None
+    assert find_violation("ab", {"pattern": "^b"}) == "$ violates pattern"
+    assert find_violation("a" * 60 + "!", {"pattern": "^(a+)+$"}) is None
+    assert find_violation({"a" * 60 + "!": 1}, {"patternProperties": {"^(a+)+$": False}}) is None

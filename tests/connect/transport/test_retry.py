@@ -162,9 +162,9 @@ def calls(budget: RetryBudget, count: int, failing: Callable[[], bool], failure:
         for attempt in range(1, 11):
             requests += 1
             if not failing():
-                budget.earn(paid)
+                budget.credit(paid)
                 break
-            if policy().delay(attempt, failure) is None or not (paid := budget.pay(failure)):
+            if policy().delay(attempt, failure) is None or not (paid := budget.spend(failure)):
                 break
     return requests
 
@@ -189,7 +189,7 @@ def test_outage_of_timeouts_costs_half_of_that() -> None:
 def test_answers_fill_the_budget_and_no_more() -> None:
     budget = RetryBudget()
     calls(budget, 1000, always)
-    assert not budget.pay(BUSY)
+    assert not budget.spend(BUSY)
     assert calls(budget, 400, never) == 400
     assert calls(budget, 1000, always) == 1080
     assert calls(budget, 1000, never) == 1000
@@ -199,9 +199,9 @@ def test_answers_fill_the_budget_and_no_more() -> None:
 def test_a_retry_that_succeeds_costs_nothing() -> None:
     budget = RetryBudget(5)
     for _ in range(1000):
-        paid = budget.pay(BUSY)
+        paid = budget.spend(BUSY)
         assert paid == 5
-        budget.earn(paid)
+        budget.credit(paid)
 
 
 @pytest.mark.parametrize(("share", "most"), [(0.01, 1.02), (0.1, 1.12), (0.5, 1.25), (0.8, 1.1)])
@@ -220,7 +220,7 @@ def test_threads_spend_it_once() -> None:
     spent = []
 
     def spend() -> None:
-        spent.append(sum(budget.pay(BUSY) > 0 for _ in range(50)))
+        spent.append(sum(budget.spend(BUSY) > 0 for _ in range(50)))
 
     threads = [threading.Thread(target=spend) for _ in range(10)]
     for thread in threads:

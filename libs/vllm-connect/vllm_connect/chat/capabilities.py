@@ -1,65 +1,58 @@
 """What calls have taught about a server, and what follows for the next call."""
 
+from dataclasses import dataclass, field
+
 from vllm_connect.conversation.message_policy import MessagePolicy
 from vllm_connect.profiles import Profile, find_profile
+from vllm_connect.protocol.server_info import ModelCard, ServerInfo
 
-__all__ = ["ServerCapabilities"]
+__all__ = ["ModelCapabilities", "ServerCapabilities"]
 
 
-class ServerCapabilities:
-    """What calls have taught about a server; shared by all clients of one model object.
+@dataclass
+class ModelCapabilities:
+    """What calls have taught about one served model; None and True where nothing else was learned.
 
     Attributes:
-        roots: What is really served under each name; None before the server was asked.
-        schemas: The schemas sent before, each by its hash, so that one is warned of once.
-        takes_structural_tags: Whether a structural tag may be sent; a server that refuses one teaches otherwise.
+        has_tool_parser: Whether the server parses its tool calls; False once it has refused a request for that reason.
+        drops_tool_calls: Whether the server's parser has deleted a call that it should have parsed.
+        needs_strict_tools: Whether the server enforces the arguments of a forced call only where a tool is `strict`.
+        message_policy: What its chat template has complained about, and what that changes in a conversation.
     """
 
-    def __init__(self) -> None:
-        self._without_tool_parser: set[str | None] = set()
-        self._eaten: set[str | None] = set()
-        self._wants_strict: set[str | None] = set()
-        self._policies: dict[str | None, MessagePolicy] = {}
-        self.roots: dict[str, str] | None = None
-        self.schemas: set[int] = set()
-        self.takes_structural_tags = True
+    has_tool_parser: bool = True
+    drops_tool_calls: bool = False
+    needs_strict_tools: bool = False
+    message_policy: MessagePolicy | None = None
 
-    def learn_no_tool_parser(self, model: str | None) -> None:
-        """Remember that the server has no tool parser for a model."""
-        self._without_tool_parser.add(model)
 
-    def has_no_tool_parser(self, model: str | None) -> bool:
-        """Tell whether the server is known to have no tool parser for a model."""
-        return model in self._without_tool_parser
+@dataclass
+class ServerCapabilities:
+    """What is known of a server; shared by all clients of one model object.
 
-    def learn_eaten_calls(self, model: str | None) -> None:
-        """Remember that the server's parser eats a model's calls."""
-        self._eaten.add(model)
+    Attributes:
+        info: What the server says of itself; None before it was asked.
+        models: The models that it serves; None before it was asked.
+        accepts_structural_tags: Whether a structural tag may be sent; False once the server has refused one.
+        linted_schemas: Hashes of the schemas that were linted, so that each is warned about once.
+    """
 
-    def eats_calls(self, model: str | None) -> bool:
-        """Tell whether the server's parser is known to eat a model's calls."""
-        return model in self._eaten
+    info: ServerInfo | None = None
+    models: tuple[ModelCard, ...] | None = None
+    accepts_structural_tags: bool = True
+    linted_schemas: set[int] = field(default_factory=set)
+    _by_model: dict[str | None, ModelCapabilities] = field(default_factory=dict)
 
-    def learn_strict(self, model: str | None) -> None:
-        """Remember that the server holds a forced call's arguments to their schema only where a tool is `strict`."""
-        self._wants_strict.add(model)
-
-    def wants_strict(self, model: str | None) -> bool:
-        """Tell whether a forced call's arguments are known to be held only where a tool is `strict`."""
-        return model in self._wants_strict
-
-    def learn_policy(self, model: str | None, policy: MessagePolicy) -> None:
-        """Remember in which order a model's template takes messages."""
-        self._policies[model] = policy
-
-    def policy(self, model: str | None) -> MessagePolicy:
-        """Tell in which order a model's template takes messages: as learned, else as its family's do."""
-        return self._policies.get(model) or self.profile(model).message_policy
-
-    def _root(self, model: str | None) -> str | None:
-        roots = self.roots or {}
-        return roots.get(model) if model is not None else next(iter(roots.values()), None)
+    def of(self, model: str | None) -> ModelCapabilities:
+        """Return what is known of a model; None is the server's first."""
+        return self._by_model.setdefault(model, ModelCapabilities())
 
     def profile(self, model: str | None) -> Profile:
-        """Return a model's profile: from what is served, else from its name."""
-        return find_profile(self._root(model), model)
+        """Return a model's profile: by what is served under its name, else by its name."""
+        cards = self.models or ()
+        served = next((card for card in cards if model in (None, card.id)), None)
+        return find_profile(None if served is None else served.root or served.id, model)
+
+    def message_policy(self, model: str | None) -> MessagePolicy:
+        """Return what a model's chat template needs: as learned, else as its profile says."""
+        return self.of(model).message_policy or self.profile(model).message_policy

@@ -1,48 +1,75 @@
-"""The calls a client can make, as exchanges: what both clients say to a server, and what they learn of it."""
+"""The calls that a client can make, as generators of steps; see `vllm_connect.chat.steps`."""
 
 import random
 import time
+from collections.abc import Generator
 from functools import partial
-from typing import Any
+from typing import Generic, TypeVar
 
 from vllm_connect.chat.capabilities import ServerCapabilities
-from vllm_connect.chat.chat_exchange import ChatExchange
-from vllm_connect.chat.errands import json_post, member
-from vllm_connect.chat.exchange import Exchange, Terms
-from vllm_connect.chat.filters.token_ids import prompt_body
-from vllm_connect.chat.prepare import fit_messages
+from vllm_connect.chat.flow import chat_call, probe_server
+from vllm_connect.chat.prepare import prepare_messages
+from vllm_connect.chat.steps import CallContext, Outcome, Step, Steps, fetch, probe
 from vllm_connect.config.config import VllmConfig, scrub, secrets_of
 from vllm_connect.errors import StreamingDisabledError
 from vllm_connect.parsing.ids import new_call_id
 from vllm_connect.protocol.http_request import HttpRequest
-from vllm_connect.protocol.server_info import PROBES, ServerInfo
-from vllm_connect.request.chat_request import ChatRequest, Version
+from vllm_connect.protocol.server_info import ServerInfo
+from vllm_connect.protocol.tokenize import detokenize_request, read_member, tokenize_chat_request, tokenize_request
+from vllm_connect.request.chat_request import ChatRequest
 from vllm_connect.transport.retry import RetryPolicy, budget_of
 
-__all__ = ["Endpoints"]
+__all__ = ["Endpoints", "Question"]
+
+T = TypeVar("T")
+
+HEALTH = HttpRequest("GET", "/health")
+
+
+class Question(Generic[T]):
+    """A call that returns one value.
+
+    Args:
+        steps: The steps of the call, which return the value.
+
+    Attributes:
+        steps: The steps to carry out.
+        answer: The value, once the steps were carried out.
+    """
+
+    answer: T
+
+    def __init__(self, steps: Steps[T]) -> None:
+        self.steps = self._keep(steps)
+
+    def _keep(self, steps: Steps[T]) -> Generator[Step, Outcome, None]:
+        self.answer = yield from steps
 
 
 class Endpoints:
-    """Makes the exchanges of a client and keeps what they teach; clients of one server may share it.
+    """Builds the calls of a client and keeps what they teach; clients of one server may share it.
 
     Args:
         config: Where the server is and how to talk to it.
 
     Attributes:
-        info: What is known of the server, None before it was asked.
-        capabilities: What calls have taught about the server.
+        capabilities: What is known of the server.
     """
 
     def __init__(self, config: VllmConfig) -> None:
         self._config = config
-        self._terms = Terms(
-            RetryPolicy(config, random.random), budget_of(config.base_url), partial(_scrubbed, config), time.time
-        )
         self.capabilities = ServerCapabilities()
-        self.info: ServerInfo | None = None
+        self._context = CallContext(
+            policy=RetryPolicy(config, random.random),
+            budget=budget_of(config.base_url),
+            scrub=partial(_scrubbed, config),
+            clock=time.time,
+            capabilities=self.capabilities,
+            new_id=new_call_id,
+        )
 
-    def stream(self, request: ChatRequest, version: Version | None) -> ChatExchange:
-        """Ask for a stream.
+    def stream(self, request: ChatRequest) -> Steps[None]:
+        """Build the call of a streamed answer.
 
         Raises:
             StreamingDisabledError: The configuration forbids it.
@@ -51,61 +78,45 @@ class Endpoints:
             raise StreamingDisabledError(
                 "streaming is forbidden by streaming_allowed=False: call complete or invoke, or allow it"
             )
-        return self._chat(request if request.stream else request.model_copy(update={"stream": True}), version)
+        streamed = request if request.stream else request.model_copy(update={"stream": True})
+        return chat_call(streamed, self._context)
 
-    def complete(self, request: ChatRequest, version: Version | None) -> ChatExchange:
-        """Ask for a whole answer."""
+    def complete(self, request: ChatRequest) -> Steps[None]:
+        """Build the call of a whole answer."""
         whole = {"stream": False, "stream_options": None}
-        return self._chat(request.model_copy(update=whole) if request.stream else request, version)
+        return chat_call(request.model_copy(update=whole) if request.stream else request, self._context)
 
-    def tokenize_chat(self, request: ChatRequest) -> Exchange:
-        """Ask how many tokens a request's prompt has, its messages as they would be sent."""
+    def count_tokens(self, request: ChatRequest) -> Question[int]:
+        """Build the call for the number of tokens of a request's prompt, its messages as they would be sent."""
+        request = request.normalized()
         request.check_messages()
-        fitted = fit_messages(request, self.capabilities).messages
-        return self._post("/tokenize", prompt_body(request.model_copy(update={"messages": fitted}).body()))
+        prepared = prepare_messages(request, self.capabilities).request
+        return self._ask(tokenize_chat_request(prepared.body()), "count", int)
 
-    def tokenize(self, text: str, model: str | None) -> Exchange:
-        """Ask for the token ids of a text."""
-        return self._post("/tokenize", {"model": model, "prompt": text, "add_special_tokens": False})
+    def tokenize(self, text: str, model: str | None) -> Question[list[int]]:
+        """Build the call for the token ids of a text."""
+        return self._ask(tokenize_request(text, model), "tokens", list[int])
 
-    def detokenize(self, tokens: list[int], model: str | None) -> Exchange:
-        """Ask for the text of token ids."""
-        return self._post("/detokenize", {"model": model, "tokens": tokens})
+    def detokenize(self, tokens: list[int], model: str | None) -> Question[str]:
+        """Build the call for the text of token ids."""
+        return self._ask(detokenize_request(tokens, model), "prompt", str)
 
-    def probes(self) -> list[Exchange]:
-        """Ask which server this is; `learn` takes the answers in this order."""
-        return [Exchange(probe, self._terms) for probe in PROBES]
+    def server_info(self) -> Question[ServerInfo]:
+        """Build the call for what the server says of itself."""
+        return Question(probe_server(self._context))
 
-    def health(self) -> Exchange:
-        """Ask whether the server can work."""
-        return self._get("/health")
+    def health(self) -> Question[bool]:
+        """Build the call for whether the server can work."""
+        return Question(self._is_healthy())
 
-    def learn(self, answers: list[bytes | None]) -> ServerInfo:
-        """Take the answers of `probes`, each None where there was none."""
-        self.info = ServerInfo.read(answers)
-        self.capabilities.roots = {card.id: card.root or card.id for card in self.info.models}
-        return self.info
+    def _is_healthy(self) -> Steps[bool]:
+        return (yield from probe(HEALTH, self._context)) is not None
 
-    def read_count(self, body: bytes) -> int:
-        """Read the number of tokens out of an answer of /tokenize."""
-        return member(body, "count", int)
+    def _ask(self, request: HttpRequest, member: str, kind: type[T]) -> Question[T]:
+        return Question(self._read(request, member, kind))
 
-    def read_tokens(self, body: bytes) -> list[int]:
-        """Read the token ids out of an answer of /tokenize."""
-        return member(body, "tokens", list[int])
-
-    def read_text(self, body: bytes) -> str:
-        """Read the text out of an answer of /detokenize."""
-        return member(body, "prompt", str)
-
-    def _chat(self, request: ChatRequest, version: Version | None) -> ChatExchange:
-        return ChatExchange(request, self._terms, capabilities=self.capabilities, new_id=new_call_id, version=version)
-
-    def _post(self, path: str, body: dict[str, Any]) -> Exchange:
-        return Exchange(json_post(path, body), self._terms)
-
-    def _get(self, path: str) -> Exchange:
-        return Exchange(HttpRequest("GET", path), self._terms)
+    def _read(self, request: HttpRequest, member: str, kind: type[T]) -> Steps[T]:
+        return read_member((yield from fetch(request, self._context)), member, kind)
 
 
 def _scrubbed(config: VllmConfig, text: str) -> str:

@@ -1,75 +1,84 @@
-"""How the tool calls of one request come about: by the server's parser, or by ours.
+"""How the tool calls of one request come about: by the server's parser, or by the client's.
 
 For `tool_parser="auto"`, in this order:
 
-1. The server parses. A call that it leaves in the text is recovered, if it is complete, names a bound tool and fits its
-   schema.
-2. The server has no parser and says so with a 400: the same request goes again with `tool_choice="none"`, which shows
-   the tools to the model and leaves its words alone, and the words are parsed here. That is remembered for the model.
-   A required or named choice is then forced by a grammar.
-3. The server has a parser that eats what it should have parsed: an answer has neither call nor text, and more tokens than
-   its reasoning. The same request goes again, and its token ids become the model's own words; that is remembered too.
+1. The server parses. A call that it leaves in the text is recovered, if it is complete, names a declared tool and has valid
+   arguments.
+2. The server has no parser and says so with a 400: the request is sent again with `tool_choice="none"`, which shows the
+   tools to the model and leaves its text alone, and the text is parsed here. That is remembered for the model. A required
+   or named choice is then forced by a grammar.
+3. The server has a parser that drops calls: an answer has neither call nor text, and more tokens than its reasoning. The
+   request is sent again, and the answer's token ids are detokenized and parsed here; that is remembered too.
 
-`"server"` switches all of it off, and a format, or its name, goes straight to our parser.
+`"server"` switches all of it off, and a format, or its name, is always parsed here.
 Source: the handling of tool_choice in vLLM 0.8.5 to 0.33.0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from vllm_connect.chat.capabilities import ServerCapabilities
+from vllm_connect.chat.filters.first_tool_call import FirstToolCallFilter
 from vllm_connect.chat.filters.token_ids import TokenIdsFilter
-from vllm_connect.chat.filters.tool_parsing import ParsingFilter
+from vllm_connect.chat.filters.tool_parsing import ToolParsingFilter
+from vllm_connect.chat.raw_completion import check_text_only
 from vllm_connect.chat.strict_tools import strict_tools
 from vllm_connect.parsing.auto_format import sniffing_format
 from vllm_connect.parsing.forced_calls import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.output_parser import OutputParser
+from vllm_connect.parsing.repair import RepairFilter
 from vllm_connect.profiles import Profile
-from vllm_connect.protocol.stream import DeltaFilter
-from vllm_connect.request.chat_request import ChatRequest, Version
+from vllm_connect.protocol.stream import Filter
+from vllm_connect.request.chat_request import ChatRequest
+from vllm_connect.request.server_versions import Version
 from vllm_connect.request.structured_outputs import StructuredOutputs
-from vllm_connect.request.tool_choice import is_forced, resolve_tool_choice
+from vllm_connect.request.tool_choice import is_forced
 from vllm_connect.schema.rewrite import sendable_schema
 
-__all__ = ["Plan", "plan_answer"]
+__all__ = ["NewFilter", "Plan", "plan_request"]
+
+NewFilter = Callable[[int], Filter]
+"""Returns the filter of a choice."""
+
+TextSource = Literal["content", "token_ids", "completions"]
 
 
-class Plan:
+class Plan(NamedTuple):
     """What to send and how to read the answer.
 
     Attributes:
         body: The JSON body.
-        new_filter: Makes the filter of a choice, None where the server's deltas pass as they are.
-        retries_without_parser: Whether there is another way if the server has no tool parser.
-        native: Whether a structural tag forces the model's own format, which older servers refuse.
-        text_source: Where the words come from that are parsed here: `content`, `token_ids` or `completions`.
+        new_filter: Returns the filter of a choice; None where the server's deltas pass as they are.
+        works_without_server_parser: Whether the request can be planned otherwise if the server has no tool parser.
+        has_structural_tag: Whether a structural tag forces the model's own format, which older servers refuse.
+        text_source: Where the text comes from that is parsed here.
     """
 
-    def __init__(
-        self,
-        body: dict[str, Any],
-        new_filter: Callable[[int], DeltaFilter | None] | None = None,
-        *,
-        retries_without_parser: bool = False,
-        native: bool = False,
-        text_source: str = "content",
-    ) -> None:
-        self.body = body
-        self.new_filter = new_filter
-        self.retries_without_parser = retries_without_parser
-        self.native = native
-        self.text_source = text_source
+    body: dict[str, Any]
+    new_filter: NewFilter | None = None
+    works_without_server_parser: bool = False
+    has_structural_tag: bool = False
+    text_source: TextSource = "content"
 
 
-def plan_answer(request: ChatRequest, capabilities: ServerCapabilities, version: Version | None) -> Plan:
+def plan_request(
+    request: ChatRequest,
+    capabilities: ServerCapabilities,
+    version: Version | None,
+    emitted_reasoning: Mapping[int, str],
+    *,
+    structural_tags: bool = True,
+) -> Plan:
     """Plan one request.
 
     Args:
-        request: What is asked.
+        request: The request, normalized.
         capabilities: What is known of the server.
         version: The server's version, None for the newest.
+        emitted_reasoning: Reasoning that the caller has from an earlier request, by choice.
+        structural_tags: Whether a structural tag may force a call.
 
     Returns:
         The plan.
@@ -78,98 +87,105 @@ def plan_answer(request: ChatRequest, capabilities: ServerCapabilities, version:
         ConfigurationError: No server could accept the request, or a parser's name is unknown.
     """
     profile = capabilities.profile(request.model)
-    choice = resolve_tool_choice(request.tool_choice, request.tools)
-    if request.tool_parser == "server" or not request.tools or choice == "none":
-        looks = request.reasoning_parser is not None or request.reasoning_as_answer or _settles_calls(request)
-        return Plan(request.body(version), _filters(request, None, profile, "server") if looks else None)
+    known = capabilities.of(request.model)
+    if request.tool_parser == "server" or not request.tools or request.tool_choice == "none":
+        return Plan(request.body(version), _server_filter(request, profile))
     if request.tool_parser != "auto":
-        return _parsed_here(request, _format(request.tool_parser), capabilities, profile, version)
-    format_ = _profile_format(profile)
-    if capabilities.has_no_tool_parser(request.model) or _text_source(request, capabilities) != "content":
-        return _parsed_here(request, format_, capabilities, profile, version)
-    new_filter = _filters(request, format_, profile, f"recovered:{format_.names[0]}", recover=True)
-    if capabilities.wants_strict(request.model) and is_forced(choice):
+        format_ = request.tool_parser if isinstance(request.tool_parser, Format) else find_format(request.tool_parser)
+        return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
+    format_ = sniffing_format() if profile.tool_format is None else find_format(profile.tool_format)
+    if not known.has_tool_parser or _text_source(request, capabilities) != "content":
+        return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
+    if known.needs_strict_tools and is_forced(request.tool_choice):
         request = request.model_copy(update={"tools": strict_tools(request.tools)})
-    return Plan(request.body(version), new_filter, retries_without_parser=True)
+    new_filter = _new_filter(request, format_, profile, f"recovered:{format_.names[0]}", recover=True)
+    return Plan(request.body(version), new_filter, works_without_server_parser=True)
 
 
-def _format(parser: str | Format) -> Format:
-    return find_format(parser) if isinstance(parser, str) else parser
-
-
-def _profile_format(profile: Profile) -> Format:
-    return sniffing_format() if profile.tool_format is None else find_format(profile.tool_format)
+def _server_filter(request: ChatRequest, profile: Profile) -> NewFilter | None:
+    """Return what reads an answer whose calls the server parses, or which has none."""
+    one_call = bool(request.tools) and request.parallel_tool_calls is False
+    if request.reasoning_parser is None and not (request.reasoning_as_answer or request.repair or one_call):
+        return None
+    return _new_filter(request, None, profile, "server")
 
 
 def _parsed_here(
-    request: ChatRequest, format_: Format, capabilities: ServerCapabilities, profile: Profile, version: Version | None
+    request: ChatRequest,
+    format_: Format,
+    capabilities: ServerCapabilities,
+    version: Version | None,
+    emitted_reasoning: Mapping[int, str],
+    *,
+    structural_tags: bool,
 ) -> Plan:
     """Plan an answer whose calls are parsed here, or forced by a grammar."""
-    choice = resolve_tool_choice(request.tool_choice, request.tools)
     changes: dict[str, Any] = {"tool_choice": "none"}
     via = f"client:{format_.names[0]}"
-    native = False
+    has_tag = False
     if request.skip_special_tokens is None:
         changes["skip_special_tokens"] = False
-    if is_forced(choice):
+    if is_forced(request.tool_choice):
         via = "forced"
-        name = choice["function"]["name"] if isinstance(choice, dict) else None
-        constraint, native = _forced(request, format_, capabilities, name)
+        name = request.tool_choice["function"]["name"] if isinstance(request.tool_choice, dict) else None
+        constraint, has_tag = _forcing_constraint(request, format_, name, structural_tags=structural_tags)
         changes["structured_outputs"] = StructuredOutputs.model_validate({**constraint, "disable_any_whitespace": True})
-        if not native:
+        if not has_tag:
             format_ = forced_format(name)
     body = request.model_copy(update=changes).body(version)
     body.pop("parallel_tool_calls", None)
     source = _text_source(request, capabilities)
-    new_filter = _filters(request, format_, profile, via)
+    if source == "completions":
+        check_text_only(request, body)
+    new_filter = _new_filter(request, format_, capabilities.profile(request.model), via)
     if source == "token_ids":
         body["return_token_ids"] = True
-        new_filter = _past_the_parser(request, new_filter)
-    return Plan(body, new_filter, native=native, text_source=source)
+        new_filter = _past_the_server_parser(request, new_filter, emitted_reasoning)
+    return Plan(body, new_filter, has_structural_tag=has_tag, text_source=source)
 
 
-def _settles_calls(request: ChatRequest) -> bool:
-    return request.repair or (bool(request.tools) and request.parallel_tool_calls is False)
-
-
-def _text_source(request: ChatRequest, capabilities: ServerCapabilities) -> str:
+def _text_source(request: ChatRequest, capabilities: ServerCapabilities) -> TextSource:
     if request.text_source != "auto":
         return request.text_source
-    return "token_ids" if capabilities.eats_calls(request.model) else "content"
+    return "token_ids" if capabilities.of(request.model).drops_tool_calls else "content"
 
 
-def _past_the_parser(request: ChatRequest, inner: Callable[[int], DeltaFilter]) -> Callable[[int], DeltaFilter]:
+def _past_the_server_parser(request: ChatRequest, inner: NewFilter, emitted_reasoning: Mapping[int, str]) -> NewFilter:
     stop = tuple([request.stop] if isinstance(request.stop, str) else request.stop or ())
+    keep_ids = bool(request.return_token_ids)
 
-    def new_filter(choice: int) -> DeltaFilter:
-        return TokenIdsFilter(inner(choice), keep_ids=bool(request.return_token_ids), stop=stop)
+    def new_filter(choice: int) -> Filter:
+        return TokenIdsFilter(
+            inner(choice), keep_ids=keep_ids, stop=stop, emitted_reasoning=emitted_reasoning.get(choice, "")
+        )
 
     return new_filter
 
 
-def _forced(
-    request: ChatRequest, format_: Format, capabilities: ServerCapabilities, name: str | None
+def _forcing_constraint(
+    request: ChatRequest, format_: Format, name: str | None, *, structural_tags: bool
 ) -> tuple[dict[str, Any], bool]:
-    """Choose the constraint that forces a call, and tell whether it is in the model's own format."""
+    """Return the constraint that forces a call, and whether it is a structural tag of the model's own format."""
     tools, parallel = [_sendable(tool) for tool in request.tools or ()], request.parallel_tool_calls is not False
-    tag = forced_tag(format_, tools, name, parallel=parallel) if capabilities.takes_structural_tags else None
+    tag = forced_tag(format_, tools, name, parallel=parallel) if structural_tags else None
     if tag is not None:
         return {"structural_tag": tag}, True
     return {"json": forced_schema(tools, name, parallel=parallel)}, False
 
 
 def _sendable(tool: dict[str, Any]) -> dict[str, Any]:
-    """Say as much of a tool's schema as the server takes: one bound beyond 64 bits, and it refuses the whole tag."""
+    """Return a tool with a schema that the server accepts: one bound beyond 64 bits, and it refuses the whole tag."""
     function = tool["function"]
     if not function.get("parameters"):
         return tool
     return {**tool, "function": {**function, "parameters": sendable_schema(function["parameters"])}}
 
 
-def _filters(
+def _new_filter(
     request: ChatRequest, format_: Format | None, profile: Profile, via: str, *, recover: bool = False
-) -> Callable[[int], DeltaFilter]:
-    reasoning = _reasoning(request, profile)
+) -> NewFilter:
+    reasoning = _reasoning_parser(request, profile)
+    one_call = bool(request.tools) and request.parallel_tool_calls is False
 
     def new_parser(choice: int, reasoning_wanted: bool) -> OutputParser:
         return OutputParser(
@@ -181,30 +197,32 @@ def _filters(
             calls_in_reasoning=request.calls_in_reasoning,
         )
 
-    def new_filter(choice: int) -> DeltaFilter:
-        return ParsingFilter(
+    def new_filter(choice: int) -> Filter:
+        then: list[Filter] = [FirstToolCallFilter(choice)] if one_call else []
+        if request.repair:
+            then.append(RepairFilter(choice))
+        return ToolParsingFilter(
             choice,
             partial(new_parser, choice),
             via,
             promote_reasoning=request.reasoning_as_answer,
-            repair=request.repair,
-            single=bool(request.tools) and request.parallel_tool_calls is False,
-            hold_silent=format_ is not None and request.text_source == "auto",
+            hold_empty_end=format_ is not None and request.text_source == "auto",
+            then=then,
         )
 
     return new_filter
 
 
-def _reasoning(request: ChatRequest, profile: Profile) -> str | None:
-    """Choose how reasoning is split off the text, where the server has not done so."""
+def _reasoning_parser(request: ChatRequest, profile: Profile) -> str | None:
+    """Return what splits reasoning off the text where the server has not done so."""
     if request.reasoning_parser != "auto":
         return request.reasoning_parser
     return profile.reasoning_parser if profile.reasoning_prefilled and _thinks(request) else "auto"
 
 
 def _thinks(request: ChatRequest) -> bool:
-    keys = request.chat_template_kwargs or {}
+    kwargs = request.chat_template_kwargs or {}
     return (
         request.reasoning not in (False, "none")
-        and keys.get("enable_thinking", keys.get("thinking", True)) is not False
+        and kwargs.get("enable_thinking", kwargs.get("thinking", True)) is not False
     )

@@ -1,25 +1,25 @@
-"""Forced calls whose arguments the server holds to their schema.
+"""Forced calls whose arguments the server validates.
 
 A server whose parser writes calls in the model's own format forces the call, but not its arguments, unless the tool says
 `"strict": true`: `tool_choice="required"` gave the arguments `true` on vLLM 0.32 with the hermes parser. So once such a call
-was seen, the tools of a forced call are strict. What a tool says itself of strictness stays.
+was seen, the tools of a forced call are sent as strict. A tool that sets `strict` itself is left alone.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from vllm_connect.chat.validation import verify_answer
+from vllm_connect.chat.validation import validate_answer
 from vllm_connect.errors import ConstraintError
 from vllm_connect.request.chat_request import ChatRequest
-from vllm_connect.request.tool_choice import is_forced, resolve_tool_choice
+from vllm_connect.request.tool_choice import is_forced
 from vllm_connect.response.completion import Completion
 from vllm_connect.schema.rewrite import sendable_schema
 
-__all__ = ["may_be_loose", "strict_tools", "would_be_held"]
+__all__ = ["has_loose_tools", "strict_tools", "strictness_would_help"]
 
 
 def strict_tools(tools: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make tools strict that say nothing of it.
+    """Return tools that are strict where they did not say.
 
     Args:
         tools: Tools in OpenAI's shape; they are not changed.
@@ -35,27 +35,27 @@ def _strict(tool: dict[str, Any]) -> dict[str, Any]:
     return {**tool, "function": {**function, **parameters, "strict": True}}
 
 
-def may_be_loose(request: ChatRequest) -> bool:
-    """Tell whether a request forces a call of a tool that says nothing of strictness, and wants it checked."""
+def has_loose_tools(request: ChatRequest) -> bool:
+    """Check whether a request forces a call, validates it, and has a tool that does not say whether it is strict."""
     loose = any("strict" not in tool["function"] for tool in request.tools or ())
-    return loose and request.check_constraints and is_forced(resolve_tool_choice(request.tool_choice, request.tools))
+    return loose and request.check_constraints and is_forced(request.tool_choice)
 
 
-def would_be_held(request: ChatRequest, answers: Sequence[Completion]) -> bool:
-    """Tell whether an answer broke what `strict` would have held: the arguments of a forced call that was not cut.
+def strictness_would_help(request: ChatRequest, answers: Sequence[Completion]) -> bool:
+    """Check whether answers violate what `strict` would enforce: the arguments of a forced call that was not truncated.
 
     Args:
-        request: What was asked; it `may_be_loose`.
-        answers: What came.
+        request: The request, which `has_loose_tools`.
+        answers: Its answers.
     """
-    return any(_misfits(request, answer) for answer in answers)
+    return any(_violates(request, answer) for answer in answers)
 
 
-def _misfits(request: ChatRequest, answer: Completion) -> bool:
+def _violates(request: ChatRequest, answer: Completion) -> bool:
     if not (answer.tool_calls or answer.invalid_tool_calls) or answer.metadata.get("tool_calls_via") != "server":
         return False
     try:
-        verify_answer(request, answer)
+        validate_answer(request, answer)
     except ConstraintError as error:
         return error.code != "truncated"
     return False

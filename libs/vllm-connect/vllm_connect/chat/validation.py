@@ -1,8 +1,8 @@
-"""What a request promises about its answer, and whether the answer keeps it.
+"""Validation of a complete answer against the constraints of its request.
 
-A server may ignore a constraint and say nothing: `guided_json` since vLLM 0.12, a schema beside tools, a required call
-without a grammar. So each is held against the answer when it has come, and what
-was broken is an error that keeps the answer. A grammar and a structural tag cannot be checked here.
+A server may ignore a constraint without an error: `guided_json` since vLLM 0.12, a schema beside tools, a required call
+without a grammar. So every complete answer is validated, and a violation is an error that keeps the answer in `partial`.
+A grammar and a structural tag cannot be validated here.
 """
 
 import json
@@ -13,23 +13,23 @@ import msgspec
 
 from vllm_connect.errors import ConfigurationError, ConstraintError, RefusalError
 from vllm_connect.request.chat_request import ChatRequest
-from vllm_connect.request.tool_choice import is_forced, resolve_tool_choice
+from vllm_connect.request.tool_choice import is_forced
 from vllm_connect.response.completion import Completion, ToolCall
-from vllm_connect.response.deltas import WHOLE
+from vllm_connect.response.deltas import COMPLETE
 from vllm_connect.response.json_extraction import extract_json
 from vllm_connect.schema.lint import lint_schema
 from vllm_connect.schema.safe_regex import matches_whole
-from vllm_connect.schema.validate import SchemaError, misfit
+from vllm_connect.schema.validate import SchemaError, find_violation
 
-__all__ = ["promises_anything", "verify_answer"]
-
-
-def promises_anything(request: ChatRequest) -> bool:
-    """Tell whether there is anything to hold an answer against."""
-    return request.refusals == "error" or (request.check_constraints and _asks_for_a_form(request))
+__all__ = ["is_validated", "validate_answer"]
 
 
-def _asks_for_a_form(request: ChatRequest) -> bool:
+def is_validated(request: ChatRequest) -> bool:
+    """Check whether an answer to a request has to be validated."""
+    return request.refusals == "error" or (request.check_constraints and _has_constraint(request))
+
+
+def _has_constraint(request: ChatRequest) -> bool:
     return (
         request.structured_outputs is not None
         or request.response_format is not None
@@ -37,134 +37,138 @@ def _asks_for_a_form(request: ChatRequest) -> bool:
     )
 
 
-def verify_answer(request: ChatRequest, answer: Completion) -> None:
-    """Hold an ended answer against what its request promises.
+def validate_answer(request: ChatRequest, answer: Completion) -> None:
+    """Validate a complete answer.
 
     Args:
-        request: What was asked.
-        answer: What came.
+        request: The request, normalized.
+        answer: The answer.
 
     Raises:
-        ConstraintError: A promise is broken; `partial` is the answer, and `code` is `truncated` where it was cut.
+        ConstraintError: A constraint is violated; `partial` is the answer, and `code` is `truncated` where the answer was
+            truncated.
         RefusalError: The server marks the answer as a refusal, and `refusals` is `error`.
     """
     if answer.metadata.get("refused"):
         if request.refusals == "error":
-            raise RefusalError("the model refused; its words are in .partial.text", partial=answer)
+            raise RefusalError(
+                "the model refused to answer: its text is in .partial, and refusals='text' returns it as the answer",
+                partial=answer,
+            )
         return
     if not request.check_constraints:
         return
     if request.extract_json:
         answer = msgspec.structs.replace(answer, text=extract_json(answer.text))
-    choice = resolve_tool_choice(request.tool_choice, request.tools)
-    _verify_calls(request, answer, choice)
+    _validate_calls(request, answer)
     if answer.tool_calls or answer.invalid_tool_calls:
         return
     if request.structured_outputs is not None:
-        _verify_structured(request.structured_outputs.model_dump(by_alias=True, exclude_none=True), answer)
+        _validate_structured(request.structured_outputs.fields(), answer)
     if request.response_format is not None:
-        _verify_format(request.response_format, answer)
+        _validate_format(request.response_format, answer)
 
 
-def _verify_calls(request: ChatRequest, answer: Completion, choice: str | dict[str, Any] | None) -> None:
+def _validate_calls(request: ChatRequest, answer: Completion) -> None:
+    choice = request.tool_choice
     schemas = {tool["function"]["name"]: tool["function"] for tool in request.tools or ()}
     forced = is_forced(choice)
     for call in answer.tool_calls:
         function = schemas.get(call.name) or {}
         if forced or function.get("strict"):
-            _verify_arguments(call, function, answer, "a forced call" if forced else "strict")
+            _validate_arguments(call, function, answer, "a forced call" if forced else "strict")
     if not forced:
         return
     name = choice["function"]["name"] if isinstance(choice, dict) else None
     if any(name in (None, call.name) for call in answer.tool_calls):
         return
     wanted = f"a call of {name!r}" if name else "a tool call"
-    if answer.finish_reason not in WHOLE:
-        _truncated(f"tool_choice asked for {wanted}", answer)
+    if answer.finish_reason not in COMPLETE:
+        _truncated(f"the requested tool_choice ({wanted})", answer)
     broken = next((call.error for call in answer.invalid_tool_calls if name in (None, call.name)), None)
-    found = f"the one there is must not be run ({broken})" if broken else "the answer has none"
-    _broken(
-        f"tool_choice: {wanted} was asked for and {found}",
+    found = f"the call in the answer is invalid ({broken})" if broken else "the answer has no such call"
+    _violated(
+        f"tool_choice: {wanted} was requested and {found}",
         "name the model's format in tool_parser, set strict on the tool",
         answer,
     )
 
 
-def _verify_arguments(call: ToolCall, function: Mapping[str, Any], answer: Completion, why: str) -> None:
+def _validate_arguments(call: ToolCall, function: Mapping[str, Any], answer: Completion, why: str) -> None:
     schema = function.get("parameters") or {}
-    problem = _misfit(call.parsed(), schema)
+    problem = _problem(call.parsed(), schema)
     if problem:
         wanted = f"the schema of the tool {call.name!r} ({why})"
-        _broken(f"{wanted}: {problem}{_unheld(schema)}", "set strict on the tool", answer)
+        _violated(f"{wanted}: {problem}{_unsupported(schema)}", "set strict on the tool", answer)
 
 
-def _verify_structured(wanted: Mapping[str, Any], answer: Completion) -> None:
+def _validate_structured(wanted: Mapping[str, Any], answer: Completion) -> None:
     text = answer.text.strip()
     if "json" in wanted:
         schema = wanted["json"]
-        _verify_json(answer, json.loads(schema) if isinstance(schema, str) else schema)
+        _validate_json(answer, json.loads(schema) if isinstance(schema, str) else schema)
     elif wanted.get("json_object"):
-        _verify_json(answer, {"type": "object"})
+        _validate_json(answer, {"type": "object"})
     elif "choice" in wanted:
         if text not in [choice.strip() for choice in wanted["choice"]]:
-            _not_kept("structured_outputs.choice", "the answer is none of the choices", answer)
+            _not_valid("structured_outputs.choice", "the answer is not one of the choices", answer)
     elif "regex" in wanted and not matches_whole(wanted["regex"], answer.text):
-        _not_kept("structured_outputs.regex", "the answer does not match", answer)
+        _not_valid("structured_outputs.regex", "the answer does not match the regular expression", answer)
 
 
-def _verify_format(wanted: Mapping[str, Any], answer: Completion) -> None:
+def _validate_format(wanted: Mapping[str, Any], answer: Completion) -> None:
     if wanted.get("type") == "json_object":
-        _verify_json(answer, {"type": "object"})
+        _validate_json(answer, {"type": "object"})
     elif wanted.get("type") == "json_schema":
-        _verify_json(answer, (wanted.get("json_schema") or {}).get("schema") or {})
+        _validate_json(answer, (wanted.get("json_schema") or {}).get("schema") or {})
 
 
-def _verify_json(answer: Completion, schema: Mapping[str, Any]) -> None:
+def _validate_json(answer: Completion, schema: Mapping[str, Any]) -> None:
     try:
         value = json.loads(answer.text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        what = "it is empty" if not answer.text.strip() else f"it is not JSON ({error})"
-        _not_kept("the schema", what, answer)
-    problem = _misfit(value, schema)
+        what = "the answer is empty" if not answer.text.strip() else f"the answer is not JSON ({error})"
+        _not_valid("the schema", what, answer)
+    problem = _problem(value, schema)
     if problem:
-        _not_kept("the schema", f"{problem}{_unheld(schema)}", answer)
+        _not_valid("the schema", f"{problem}{_unsupported(schema)}", answer)
 
 
-def _unheld(schema: Mapping[str, Any]) -> str:
-    """Name what of a schema no grammar holds, and what to do about it."""
+def _unsupported(schema: Mapping[str, Any]) -> str:
+    """Name the keywords of a schema that no grammar enforces, and what to do about them."""
     ignored = ", ".join(finding.path for finding in lint_schema(schema))
-    return f"; no grammar holds {ignored}: ask for it in the prompt, and ask again" if ignored else ""
+    return f"; grammars do not enforce {ignored}: describe it in the prompt, and retry" if ignored else ""
 
 
-def _misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
+def _problem(value: Any, schema: Mapping[str, Any]) -> str | None:
     try:
-        return misfit(value, schema)
+        return find_violation(value, schema)
     except SchemaError as error:
-        problem = ConfigurationError(f"the schema is none: {error}")
+        problem = ConfigurationError(f"the schema is not a valid JSON schema: {error}")
     raise problem
 
 
-def _not_kept(what: str, problem: str, answer: Completion) -> NoReturn:
-    if answer.finish_reason not in WHOLE:
+def _not_valid(what: str, problem: str, answer: Completion) -> NoReturn:
+    if answer.finish_reason not in COMPLETE:
         _truncated(what, answer)
     if not answer.text.strip() and answer.reasoning:
-        problem = f"{problem}, all of it is reasoning: is the server's --reasoning-parser the model's"
-    _broken(f"{what}: {problem}", "use a server that knows structured_outputs (vLLM 0.11 and later)", answer)
+        problem = f"{problem}, the whole answer is reasoning: check that the server's --reasoning-parser is the model's"
+    _violated(f"{what}: {problem}", "use a server with structured_outputs (vLLM 0.11 and later)", answer)
 
 
 def _truncated(what: str, answer: Completion) -> NoReturn:
-    thought = " after thinking used up the tokens" if answer.reasoning and not answer.text.strip() else ""
+    thought = " after the reasoning used up the tokens" if answer.reasoning and not answer.text.strip() else ""
     raise ConstraintError(
-        f"the answer was cut{thought} (finish reason {answer.finish_reason}) before it could keep {what}: "
-        "raise max_tokens, or let the model think less; what came is in .partial",
+        f"the answer was truncated{thought} (finish reason {answer.finish_reason}) before it could satisfy {what}: "
+        "raise max_tokens, or let the model think less; what arrived is in .partial",
         partial=answer,
         code="truncated",
     )
 
 
-def _broken(what: str, advice: str, answer: Completion) -> NoReturn:
+def _violated(what: str, advice: str, answer: Completion) -> NoReturn:
     raise ConstraintError(
-        f"the server did not enforce {what}; look at `partial`, {advice}, or set check_constraints=False",
+        f"the server did not enforce {what}; look at .partial, {advice}, or set check_constraints=False",
         partial=answer,
     )
 
@@ -174,4 +178,4 @@ def _strict(request: ChatRequest) -> bool:
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -147,17 +147,18 @@ class RepairFilter:
             named = delta.name is not None
             return [ToolCallDelta(delta.index, delta.id, delta.name, choice=self._choice)] if named else []
         if isinstance(delta, Finish):
-            return [*self.finish(cut=delta.reason in TRUNCATED), delta]
+            return [*self.settle(cut=delta.reason in TRUNCATED), delta]
         return [delta]
 
-    def close(self) -> list[Delta]:
-        """Give what was held back as it came."""
+    def finish(self) -> list[Delta]:
+        """Return what was held back as it came: the end of the answer is missing."""
+        calls, self._calls = self._calls, {}
         return [
             ToolCallDelta(index, None, None, "".join(piece.arguments for piece in pieces), self._choice, ended=False)
-            for index, pieces in self._calls.items()
+            for index, pieces in calls.items()
         ]
 
-    def finish(self, *, cut: bool) -> list[Delta]:
+    def settle(self, *, cut: bool) -> list[Delta]:
         """Give what was held back, repaired where it means one thing.
 
         Args:
@@ -189,4 +190,4 @@ def repaired(deltas: list[Delta]) -> list[Delta]:
     """
     held = RepairFilter(0)
     out = [said for delta in deltas for said in held.push(delta)]
-    return [*out, *held.finish(cut=False)]
+    return [*out, *held.settle(cut=False)]

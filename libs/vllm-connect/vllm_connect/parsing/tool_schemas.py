@@ -9,7 +9,7 @@ from typing import Any
 
 from vllm_connect.parsing.values import json_or_text, quote, typed
 from vllm_connect.response.tool_arguments import ArgumentsError, read_arguments
-from vllm_connect.schema.validate import SchemaError, misfit
+from vllm_connect.schema.validate import SchemaError, find_violation
 
 __all__ = ["Tools", "keyword", "schema_types"]
 
@@ -64,7 +64,7 @@ class Tools:
         except ArgumentsError as error:
             return str(error)
         try:
-            return misfit(value, self._parameters.get(name) or {})
+            return find_violation(value, self._parameters.get(name) or {})
         except SchemaError as error:
             return f"its schema is none: {error}"
 

@@ -28,7 +28,7 @@ from vllm_connect.response.deltas import (
     UsageReport,
 )
 
-__all__ = ["ChatReader", "ServerError", "read_usage"]
+__all__ = ["ChunkReader", "ServerError", "read_usage"]
 
 
 class ServerError(Exception):
@@ -117,7 +117,7 @@ def _has_extras(response: _Response) -> bool:
     )
 
 
-class ChatReader:
+class ChunkReader:
     """Reads the chunks of one stream, or one whole response.
 
     Args:
@@ -125,7 +125,7 @@ class ChatReader:
 
     Attributes:
         finished: The choices that have ended.
-        given_up: The finish reason of a choice that the server gave up, None where it did not.
+        aborted: The finish reason of a choice that the server aborted, None where it did not.
     """
 
     def __init__(self, new_id: Callable[[str, int], str]) -> None:
@@ -134,7 +134,7 @@ class ChatReader:
         self._id: str | None = None
         self._calls: dict[int, CallReader] = {}
         self.finished: set[int] = set()
-        self.given_up: str | None = None
+        self.aborted: str | None = None
 
     def read(self, data: bytes, deltas: list[Delta]) -> None:
         """Read one chunk, or one whole response.
@@ -212,7 +212,7 @@ class ChatReader:
                 self._calls[index].finish(deltas)
             self.finished.add(index)
             if choice.finish_reason in CUT:
-                self.given_up = choice.finish_reason
+                self.aborted = choice.finish_reason
             deltas.append(Finish(choice.finish_reason, choice.stop_reason, index))
 
 

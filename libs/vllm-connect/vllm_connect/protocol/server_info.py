@@ -7,35 +7,34 @@ vLLM 0.8.5 to 0.33.0.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from vllm_connect.config.validation import nearest
 from vllm_connect.protocol.http_request import HttpRequest
+from vllm_connect.request.server_versions import Feature, Version, has_feature
 
-__all__ = ["PROBES", "SCHEMA_PROBE", "Feature", "ModelCard", "ServerInfo", "read_fields", "read_models", "read_version"]
+__all__ = [
+    "MODELS_PROBE",
+    "PROBES",
+    "SCHEMA_PROBE",
+    "ModelCard",
+    "ServerInfo",
+    "read_fields",
+    "read_models",
+    "read_version",
+]
 
-PROBES = (HttpRequest("GET", "/version"), HttpRequest("GET", "/v1/models"))
+MODELS_PROBE = HttpRequest("GET", "/v1/models")
+"""What to ask for the models that are served."""
+
+PROBES = (HttpRequest("GET", "/version"), MODELS_PROBE)
 """What to ask a server; `ServerInfo.read` takes the answers in this order."""
 
 SCHEMA_PROBE = HttpRequest("GET", "/openapi.json")
 """What to ask for the fields that it knows; a large answer."""
-
-Feature = Literal[
-    "tools_in_tokenize", "return_token_ids", "structured_outputs", "reasoning_in_history", "engine_parsers", "scale_out"
-]
-
-SINCE: dict[Feature, tuple[int, int, int]] = {
-    "tools_in_tokenize": (0, 10, 1),
-    "return_token_ids": (0, 10, 2),
-    "structured_outputs": (0, 11, 0),  # guided_* before, and ignored without an error since 0.12
-    "reasoning_in_history": (0, 12, 0),  # reasoning_content before
-    "engine_parsers": (0, 24, 0),  # which may delete calls where tool_choice is none
-    "scale_out": (0, 30, 0),  # the flag that the render endpoints need
-}
-"""The first version that has a feature."""
 
 VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 
@@ -66,7 +65,7 @@ class ServerInfo(Struct, frozen=True):
         fields: The fields of a chat request that it knows, None where it was not asked or does not tell.
     """
 
-    version: tuple[int, int, int] | None = None
+    version: Version | None = None
     version_text: str | None = None
     models: tuple[ModelCard, ...] = ()
     fields: frozenset[str] | None = None
@@ -88,8 +87,8 @@ class ServerInfo(Struct, frozen=True):
         return cls(version=numbers, version_text=text, models=read_models(models), fields=fields)
 
     def has(self, feature: Feature) -> bool:
-        """Tell whether the version has a feature; a version that is not known counts as the newest."""
-        return self.version is None or self.version >= SINCE[feature]
+        """Check whether the version has a feature; a version that is not known counts as the newest."""
+        return has_feature(self.version, feature)
 
     def unknown_fields(self, names: Iterable[str]) -> dict[str, str | None]:
         """Find fields that the server would ignore without a word.
@@ -146,7 +145,7 @@ class ServerInfo(Struct, frozen=True):
         return tuple(lines)
 
 
-def read_version(body: bytes | None) -> tuple[str | None, tuple[int, int, int] | None]:
+def read_version(body: bytes | None) -> tuple[str | None, Version | None]:
     """Read the answer of /version.
 
     Args:

@@ -1,19 +1,19 @@
-r"""What of a stream is taken at a time: all that has come, or one event.
+r"""How much of a stream is read at a time: all that has arrived, or one event.
 
-`data: 1\n\ndata: 2\n\nda` is one piece, or the three `data: 1\n\n`, `data: 2\n\n` and `da`. The decoder puts together
-whatever is cut, so a cut decides only which events leave together.
+`data: 1\n\ndata: 2\n\nda` is one piece, or the three `data: 1\n\n`, `data: 2\n\n` and `da`. The decoder joins whatever
+is split, so this decides only which events leave together.
 """
 
-__all__ = ["apart", "whole"]
+__all__ = ["split_events", "unsplit"]
 
 
-def whole(data: bytes) -> tuple[bytes]:
-    """Take all that has come."""
+def unsplit(data: bytes) -> tuple[bytes]:
+    """Return all that has arrived as one piece."""
     return (data,)
 
 
-def apart(data: bytes) -> list[bytes]:
-    """Cut after each blank line.
+def split_events(data: bytes) -> list[bytes]:
+    """Split after each blank line.
 
     Args:
         data: Bytes of a stream whose lines end in LF or CRLF.

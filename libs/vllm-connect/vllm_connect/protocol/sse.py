@@ -8,7 +8,10 @@ because a replacement character in a tool's arguments would be a silent change.
 
 from vllm_connect.errors import ProtocolError
 
-__all__ = ["MAX_EVENT_BYTES", "NamedEvent", "SSEDecoder"]
+__all__ = ["EVENT_STREAM", "MAX_EVENT_BYTES", "NamedEvent", "SSEDecoder"]
+
+EVENT_STREAM = "text/event-stream"
+"""The media type of a stream."""
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 

@@ -7,21 +7,30 @@ Source: ChatCompletionRequest (openai/chat_completion/protocol.py, vLLM 0.32.0) 
 """
 
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vllm_connect.conversation.media_policy import check_media, refuse_control_tokens
 from vllm_connect.conversation.message_policy import MessagePolicy
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.request.field_facts import (
+    CHAT_ONLY,
+    CONVERTED,
+    IN_PROMPT,
+    MERGED_IN_PROMPT,
+    NOT_SENT,
+    SHAPES_PROMPT,
+    TEMPLATE_KWARG,
+    FieldFacts,
+    fields_where,
+)
 from vllm_connect.request.merge import merge
-from vllm_connect.request.structured_outputs import StructuredOutputs, constraint_body, translate_older
+from vllm_connect.request.server_versions import Version, has_feature
+from vllm_connect.request.structured_outputs import StructuredOutputs, constraint_fields, translate_older
 from vllm_connect.request.tool_choice import resolve_tool_choice
 
-__all__ = ["ChatRequest", "RequestFields", "Version", "explicit_fields"]
-
-Version = tuple[int, int, int]
-"""A vLLM version; None where a version is expected stands for the newest."""
+__all__ = ["ChatRequest", "RequestFields", "given_names"]
 
 MAX_STOP_STRINGS = 4
 
@@ -38,10 +47,10 @@ class RequestFields(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_older_names(cls, fields: Any) -> Any:
+    def _translate_older(cls, fields: Any) -> Any:
         return translate_older(fields) if isinstance(fields, dict) else fields
 
-    model: str | None = None
+    model: Annotated[str | None, FieldFacts(prompt="field")] = None
     """Name of the served model or LoRA adapter; None is the server's first model."""
 
     temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -64,7 +73,7 @@ class RequestFields(BaseModel):
     """Beam search with `n` beams instead of sampling."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Most tokens to generate, reasoning included; None is the rest of the context window."""
-    max_completion_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: Annotated[int | None, FieldFacts(completions="done")] = Field(default=None, ge=1)
     """The newer name of `max_tokens`, which it overrides."""
     min_tokens: int | None = Field(default=None, ge=0)
     """Tokens to generate before the end token or a stop string counts."""
@@ -72,7 +81,7 @@ class RequestFields(BaseModel):
     """Number of answers."""
     seed: int | None = None
     """Seed of the sampler."""
-    stop: list[str] | str | None = None
+    stop: Annotated[list[str] | str | None, CONVERTED] = None
     """Up to four strings that end the answer."""
     stop_token_ids: list[int] | None = None
     """Token ids that end the answer."""
@@ -91,9 +100,9 @@ class RequestFields(BaseModel):
     watermarking: bool | None = None
     """Watermark the sampled tokens, where the server can."""
 
-    logprobs: bool | None = None
+    logprobs: Annotated[bool | None, CHAT_ONLY] = None
     """Return the log probability of every generated token."""
-    top_logprobs: int | None = Field(default=None, ge=-1)
+    top_logprobs: Annotated[int | None, CHAT_ONLY] = Field(default=None, ge=-1)
     """Number of alternatives to return for every token, -1 for the vocabulary; needs `logprobs`."""
     prompt_logprobs: int | None = Field(default=None, ge=-1)
     """Number of log probabilities for every prompt token; not when streaming."""
@@ -103,66 +112,66 @@ class RequestFields(BaseModel):
     """Write tokens in log probabilities as `token_id:123`."""
     return_token_ids: bool | None = None
     """Return the ids of prompt and answer tokens."""
-    return_prompt_text: bool | None = None
+    return_prompt_text: Annotated[bool | None, CHAT_ONLY] = None
     """Return the rendered prompt."""
 
-    response_format: dict[str, Any] | None = None
+    response_format: Annotated[dict[str, Any] | None, CONVERTED] = None
     """`json_object`, `json_schema` or `structural_tag`, in OpenAI's shape."""
-    structured_outputs: StructuredOutputs | None = None
+    structured_outputs: Annotated[StructuredOutputs | None, CONVERTED] = None
     """vLLM's own constraint: exactly one of `json`, `regex`, `choice`, `grammar`, `structural_tag`."""
 
-    check_constraints: bool = True
+    check_constraints: Annotated[bool, NOT_SENT] = True
     """Raise a `ConstraintError` where an ended answer breaks what was asked of it: a schema, a choice, a regular
     expression, a required or named tool, one call at most; never sent."""
 
-    show_schema: bool = False
+    show_schema: Annotated[bool, SHAPES_PROMPT] = False
     """Show the model, in the system message, what its answer is constrained to; never sent."""
-    extract_json: bool = False
+    extract_json: Annotated[bool, NOT_SENT] = False
     """Take the JSON out of the code fence or the prose that a model puts round it; text then comes at the end; never
     sent."""
-    refusals: Literal["text", "error"] = "text"
+    refusals: Annotated[Literal["text", "error"], NOT_SENT] = "text"
     """What a refusal is, where the server marks one: the answer's text, with `refused` in the metadata, or a `RefusalError`;
     never sent."""
 
-    message_policy: MessagePolicy | Literal["auto", "none"] = "auto"
+    message_policy: Annotated[MessagePolicy | Literal["auto", "none"], SHAPES_PROMPT] = "auto"
     """In which order the model's template takes messages: `auto` knows some families and learns from what the server says,
     once for a model; `none` sends messages as they are; never sent."""
-    repair_history: bool = True
+    repair_history: Annotated[bool, SHAPES_PROMPT] = True
     """Put tool calls of the conversation into a form that every template can read: arguments that are no JSON object,
     results without a call, calls without a result; never sent."""
 
-    refuse_control_tokens: bool = False
+    refuse_control_tokens: Annotated[bool, NOT_SENT] = False
     """Refuse a model's control tokens, such as `<|im_end|>`, in what users and tools say; they pass otherwise; never sent."""
 
-    allow_private_media: bool = False
+    allow_private_media: Annotated[bool, NOT_SENT] = False
     """Send URLs of media at private, loopback and link-local hosts, and at names without a dot, which the server would
     reach from within its network; they are refused otherwise; never sent."""
 
-    tool_parser: Any = "auto"
+    tool_parser: Annotated[Any, NOT_SENT] = "auto"
     """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
-    reasoning_parser: str | None = "auto"
+    reasoning_parser: Annotated[str | None, NOT_SENT] = "auto"
     """Who splits reasoning off where the server does not: `auto`, a parser's name, or None for nobody; never sent."""
 
-    text_source: Literal["auto", "content", "token_ids", "completions"] = "auto"
+    text_source: Annotated[Literal["auto", "content", "token_ids", "completions"], NOT_SENT] = "auto"
     """Where the model's own words come from when calls are parsed here; never sent. `content` is the server's text;
     `token_ids` asks for the answer's tokens and has them turned into text at its end, past parsers that eat calls;
     `completions` renders the prompt with /tokenize and streams from /v1/completions, where no parser is, for text alone.
     `auto` is `content` until an answer shows that the server eats calls, then `token_ids`."""
 
-    calls_in_reasoning: bool = False
+    calls_in_reasoning: Annotated[bool, NOT_SENT] = False
     """Look for tool calls in reasoning too, where they are parsed here; never sent."""
-    reasoning_as_answer: bool = False
+    reasoning_as_answer: Annotated[bool, NOT_SENT] = False
     """Take the reasoning for the answer where the server found no other; never sent."""
 
-    repair: bool = False
+    repair: Annotated[bool, NOT_SENT] = False
     """Repair a call's arguments that mean one thing and are not JSON, such as a Python literal; never sent, and off
     unless asked for. Arguments then come when the answer has ended; `repaired_tool_calls` in the metadata names the calls."""
 
-    reasoning: bool | Effort | None = None
+    reasoning: Annotated[bool | Effort | None, FieldFacts(sent="converted", prompt="converted")] = None
     """Thinking on, off, or with an effort; set through the keys that the model's template reads."""
-    reasoning_effort: Effort | None = None
+    reasoning_effort: Annotated[Effort | None, TEMPLATE_KWARG] = None
     """The effort alone, sent as it is."""
-    include_reasoning: bool | None = None
+    include_reasoning: Annotated[bool | None, CHAT_ONLY] = None
     """False leaves the reasoning, and with it log probabilities and token ids, out of the response."""
     thinking_token_budget: int | None = Field(default=None, ge=-1)
     """Most tokens to think, -1 without limit."""
@@ -170,29 +179,29 @@ class RequestFields(BaseModel):
     parallel_tool_calls: bool | None = None
     """False allows one call in an answer."""
 
-    echo: bool | None = None
+    echo: Annotated[bool | None, CHAT_ONLY] = None
     """Put the last message before the answer, if roles are the same."""
-    add_generation_prompt: bool | None = None
+    add_generation_prompt: Annotated[bool | None, IN_PROMPT] = None
     """Open the assistant's turn in the prompt."""
-    continue_final_message: bool | None = None
+    continue_final_message: Annotated[bool | None, IN_PROMPT] = None
     """Go on with the last assistant message instead of opening a new turn."""
-    add_special_tokens: bool | None = None
+    add_special_tokens: Annotated[bool | None, IN_PROMPT] = None
     """Add special tokens beside those of the chat template."""
-    documents: list[dict[str, Any]] | None = None
+    documents: Annotated[list[dict[str, Any]] | None, TEMPLATE_KWARG] = None
     """Documents for templates that take them."""
-    chat_template: str | None = None
+    chat_template: Annotated[str | None, IN_PROMPT] = None
     """A Jinja template instead of the model's; the server must trust it."""
-    chat_template_kwargs: dict[str, Any] | None = None
+    chat_template_kwargs: Annotated[dict[str, Any] | None, MERGED_IN_PROMPT] = None
     """Values for the chat template."""
-    media_io_kwargs: dict[str, Any] | None = None
+    media_io_kwargs: Annotated[dict[str, Any] | None, MERGED_IN_PROMPT] = None
     """How media are loaded, by modality."""
-    mm_processor_kwargs: dict[str, Any] | None = None
+    mm_processor_kwargs: Annotated[dict[str, Any] | None, MERGED_IN_PROMPT] = None
     """Values for the multimodal processor; the server must trust them."""
     skip_special_tokens: bool | None = None
     """False keeps special tokens in the text."""
     spaces_between_special_tokens: bool | None = None
     """Put spaces between special tokens that are kept."""
-    truncate_prompt_tokens: int | None = Field(default=None, ge=-1)
+    truncate_prompt_tokens: Annotated[int | None, CHAT_ONLY] = Field(default=None, ge=-1)
     """Keep this many tokens of the prompt, -1 for as many as fit."""
     truncation_side: Literal["left", "right"] | None = None
     """Which end of the prompt is cut."""
@@ -213,39 +222,13 @@ class RequestFields(BaseModel):
     """Parameters of disaggregated serving."""
     ec_transfer_params: dict[str, Any] | None = None
     """Parameters of disaggregated encoding."""
-    vllm_xargs: dict[str, Any] | None = None
+    vllm_xargs: Annotated[dict[str, Any] | None, FieldFacts(merge=True)] = None
     """Arguments of the server's own extensions."""
-    extra_body: dict[str, Any] | None = Field(default=None, repr=False)
+    extra_body: Annotated[dict[str, Any] | None, FieldFacts(sent="converted", merge=True)] = Field(
+        default=None, repr=False
+    )
     """Anything else, merged deeply into the body last; unknown fields are ignored by the server. No place for a secret: it is
     traced and serialised as other fields are, where `headers` are not."""
-
-
-UNSENT = frozenset(
-    {
-        "allow_private_media",
-        "calls_in_reasoning",
-        "check_constraints",
-        "extra_body",
-        "extract_json",
-        "message_policy",
-        "reasoning",
-        "reasoning_as_answer",
-        "reasoning_parser",
-        "refusals",
-        "refuse_control_tokens",
-        "repair",
-        "repair_history",
-        "response_format",
-        "show_schema",
-        "stop",
-        "structured_outputs",
-        "text_source",
-        "tool_choice",
-        "tool_parser",
-        "tools",
-    }
-)
-"""Fields that the body spells in another way than as they are."""
 
 
 class ChatRequest(RequestFields):
@@ -257,11 +240,13 @@ class ChatRequest(RequestFields):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    messages: list[dict[str, Any]]
+    messages: Annotated[list[dict[str, Any]], IN_PROMPT]
     """The conversation in OpenAI's shape."""
-    tools: list[dict[str, Any]] | None = None
+    tools: Annotated[list[dict[str, Any]] | None, FieldFacts(prompt="field", completions="done", sent="converted")] = (
+        None
+    )
     """Tools in OpenAI's shape; an empty list counts as none."""
-    tool_choice: str | bool | dict[str, Any] | None = None
+    tool_choice: Annotated[str | bool | dict[str, Any] | None, FieldFacts(completions="done", sent="converted")] = None
     """`auto`, `none`, `required`, `any` (the same as `required`), True (the same), a tool's name, or a dict."""
     stream: bool = False
     """Ask for a stream."""
@@ -281,8 +266,8 @@ class ChatRequest(RequestFields):
             ConfigurationError: No server could accept it; the message names the field.
         """
         self._check()
-        mine = self.__dict__
-        body = {name: mine[name] for name in _given(self) if mine[name] is not None and name not in UNSENT}
+        values = self.__dict__
+        body = {name: values[name] for name in given_names(self) if values[name] is not None and name in SENT_AS_IS}
         if not self.stream:
             del body["stream"]
         else:
@@ -291,19 +276,32 @@ class ChatRequest(RequestFields):
             body["stop"] = self.stop
         if self.continue_final_message and self.add_generation_prompt is None:
             body["add_generation_prompt"] = False
-        body.update(self._tool_fields())
-        if version is not None and version < (0, 12, 0):
-            body["messages"] = [_older_reasoning(message) for message in self.messages]
-        body.update(constraint_body(self.structured_outputs, self.response_format, version))
-        _apply_reasoning(body, self.reasoning)
+        choice = resolve_tool_choice(self.tool_choice, self.tools)
+        if self.tools:
+            body["tools"] = self.tools
+            if choice is not None:
+                body["tool_choice"] = choice
+        if not has_feature(version, "reasoning_in_history"):
+            body["messages"] = [_with_reasoning_content(message) for message in self.messages]
+        body.update(constraint_fields(self.structured_outputs, self.response_format, version))
+        _set_thinking(body, self.reasoning)
         return merge(body, self.extra_body) if self.extra_body else body
 
+    def normalized(self) -> "ChatRequest":
+        """Return the request with `tool_choice` as vLLM writes it, so that nothing after it has to resolve it again.
+
+        Raises:
+            ConfigurationError: The choice names no tool of the request, or there are none to choose from.
+        """
+        choice = resolve_tool_choice(self.tool_choice, self.tools)
+        return self if choice == self.tool_choice else self.model_copy(update={"tool_choice": choice})
+
     def depends_on_version(self) -> bool:
-        """Tell whether the body is spelt differently for different servers."""
+        """Check whether the body differs between server versions."""
         return self.structured_outputs is not None or any("reasoning" in message for message in self.messages)
 
     def check_messages(self) -> None:
-        """Refuse what others may have put into the conversation; `body` does not, since it may have another order.
+        """Check what others may have put into the conversation; `body` does not, since it may have another order.
 
         Raises:
             ConfigurationError: There is something that must not be sent; the message says where.
@@ -312,18 +310,17 @@ class ChatRequest(RequestFields):
         if self.refuse_control_tokens:
             refuse_control_tokens(self.messages)
 
-    def _tool_fields(self) -> dict[str, Any]:
-        choice = resolve_tool_choice(self.tool_choice, self.tools)
-        if not self.tools:
-            return {}
-        return {"tools": self.tools} if choice is None else {"tools": self.tools, "tool_choice": choice}
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """List what a repr shows: names and counts, and nothing of the prompt."""
+        counts = [("messages", len(self.messages)), ("tools", len(self.tools or ()))]
+        return [("model", self.model), ("stream", self.stream), *counts]
 
     def _check(self) -> None:
         if not self.messages:
             raise ConfigurationError("messages is empty: give at least one message")
         if isinstance(self.stop, list) and len(self.stop) > MAX_STOP_STRINGS:
             raise ConfigurationError(
-                f"stop has {len(self.stop)} strings and vLLM takes {MAX_STOP_STRINGS}: drop some, or use stop_token_ids"
+                f"stop has {len(self.stop)} strings and vLLM accepts {MAX_STOP_STRINGS}: drop some, or use stop_token_ids"
             )
         if self.stream_options and not self.stream:
             raise ConfigurationError("stream_options needs a stream: call stream or astream, or drop it")
@@ -335,15 +332,18 @@ class ChatRequest(RequestFields):
             raise ConfigurationError("continue_final_message and add_generation_prompt exclude each other: set one")
 
 
-def _older_reasoning(message: dict[str, Any]) -> dict[str, Any]:
-    """Spell a message's reasoning as servers before 0.12 do."""
+SENT_AS_IS = fields_where(ChatRequest, lambda facts: facts.sent == "as_is")
+
+
+def _with_reasoning_content(message: dict[str, Any]) -> dict[str, Any]:
+    """Rename a message's reasoning to what servers before 0.12 read."""
     if "reasoning" not in message:
         return message
     return {("reasoning_content" if name == "reasoning" else name): value for name, value in message.items()}
 
 
-def _apply_reasoning(body: dict[str, Any], reasoning: bool | str | None) -> None:
-    """Switch thinking in the names that templates read: `enable_thinking` (Qwen3, GLM, ...), `thinking` (DeepSeek)."""
+def _set_thinking(body: dict[str, Any], reasoning: bool | str | None) -> None:
+    """Switch thinking by the names that templates read: `enable_thinking` (Qwen3, GLM, ...), `thinking` (DeepSeek)."""
     if reasoning is None:
         return
     on = reasoning not in (False, "none")
@@ -353,31 +353,18 @@ def _apply_reasoning(body: dict[str, Any], reasoning: bool | str | None) -> None
         body.setdefault("reasoning_effort", reasoning)
 
 
-def explicit_fields(fields: RequestFields) -> dict[str, Any]:
-    """List the fields that are not what they are when nobody sets them.
-
-    Args:
-        fields: A request, or a model that has its fields.
-
-    Returns:
-        Their values by name.
-    """
-    values = fields.__dict__
-    return {name: values[name] for name in _given(fields) if name in _DEFAULTS and values[name] != _DEFAULTS[name]}
-
-
 _DEFAULTS = {name: field.default for name, field in RequestFields.model_fields.items()}
-_ORDER = {name: at for at, name in enumerate(ChatRequest.model_fields)}
+_ORDER = {name: position for position, name in enumerate(ChatRequest.model_fields)}
 
 
-def _given(fields: RequestFields) -> tuple[str, ...]:
-    """List what may have been set, in the order of the fields: each call asks, and there are many more."""
+def given_names(fields: RequestFields) -> tuple[str, ...]:
+    """List the fields that may have been set, in the order of the fields; every call asks, and there are many more."""
     return _names(type(fields), frozenset(fields.model_fields_set))
 
 
 @lru_cache(maxsize=256)
 def _names(cls: type[RequestFields], given: frozenset[str]) -> tuple[str, ...]:
-    """Name what was given, and what the class fills: from the environment, or by a default of its own."""
+    """List what was given, and what the class fills: from the environment, or by a default of its own."""
     fields = {name: field for name, field in cls.model_fields.items() if name in _ORDER and not field.is_required()}
     filled = {name for name, field in fields.items() if field.default_factory or field.default != _DEFAULTS.get(name)}
     return tuple(sorted(filled | (given & _ORDER.keys()), key=_ORDER.__getitem__))

@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vllm_connect.errors import ConfigurationError
+from vllm_connect.request.server_versions import Version, has_feature
 from vllm_connect.schema.rewrite import sendable_schema
 
-__all__ = ["OLDER_NAMES", "StructuredOutputs", "constraint_body", "translate_older"]
+__all__ = ["OLDER_NAMES", "StructuredOutputs", "constraint_fields", "translate_older"]
 
 KINDS = ("json_schema", "regex", "choice", "grammar", "structural_tag", "json_object")
 
@@ -50,8 +51,12 @@ class StructuredOutputs(BaseModel):
         kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
             given = ", ".join(kinds) or "none"
-            raise ValueError(f"structured_outputs takes exactly one of {', '.join(KINDS)}; given: {given}")
+            raise ValueError(f"structured_outputs accepts exactly one of {', '.join(KINDS)}; given: {given}")
         return self
+
+    def fields(self) -> dict[str, Any]:
+        """Return what was given, under the names of the wire."""
+        return self.model_dump(by_alias=True, exclude_none=True)
 
 
 OLDER = {
@@ -64,10 +69,10 @@ OLDER = {
 }
 
 
-def constraint_body(
+def constraint_fields(
     structured: StructuredOutputs | None,
     response_format: dict[str, Any] | None,
-    version: tuple[int, int, int] | None,
+    version: Version | None,
 ) -> dict[str, Any]:
     """Spell the constraints of a request.
 
@@ -82,10 +87,10 @@ def constraint_body(
     body: dict[str, Any] = {} if response_format is None else {"response_format": _rewritten(response_format)}
     if structured is None:
         return body
-    fields = structured.model_dump(exclude_none=True, by_alias=True)
+    fields = structured.fields()
     if isinstance(fields.get("json"), dict):
         fields["json"] = sendable_schema(fields["json"])
-    if version is None or version >= (0, 11, 0):
+    if has_feature(version, "structured_outputs"):
         return {**body, "structured_outputs": fields}
     if fields.pop("json_object", None):
         body["response_format"] = {"type": "json_object"}

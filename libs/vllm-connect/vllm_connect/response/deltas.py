@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 __all__ = [
-    "WHOLE",
+    "COMPLETE",
     "Delta",
     "Finish",
     "Logprobs",
@@ -70,8 +70,8 @@ class ToolCallDelta(Struct, frozen=True, gc=False):
     ended: bool | None = None
 
 
-WHOLE = frozenset({"stop", "tool_calls"})
-"""Finish reasons of an answer that was not cut."""
+COMPLETE = frozenset({"stop", "tool_calls"})
+"""Finish reasons of an answer that was not truncated."""
 
 
 class Finish(Struct, frozen=True, gc=False):
@@ -106,6 +106,14 @@ class Usage(Struct, frozen=True, gc=False):
     cached_tokens: int | None = None
     cache_creation_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Add the counts of two requests; what neither of them reports stays None."""
+
+        def add(a: int | None, b: int | None) -> int | None:
+            return None if a is None and b is None else (a or 0) + (b or 0)
+
+        return Usage(*(add(getattr(self, name), getattr(other, name)) for name in Usage.__struct_fields__))  # type: ignore[arg-type] # only those that may be None are
 
     def named(self) -> dict[str, int]:
         """List the counts that both frameworks know by the server's names."""

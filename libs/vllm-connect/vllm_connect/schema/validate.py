@@ -1,7 +1,7 @@
-"""Whether a value fits a JSON schema, told without showing the value, in bounded time, and without asking anybody.
+"""Validation of a value against a JSON schema: in bounded time, offline, and without showing the value.
 
-`misfit({"n": "x"}, {"properties": {"n": {"type": "integer"}}})` is `$.n breaks type`. References lead to the schema itself
-and nowhere else: none is fetched. OpenAPI's `nullable` is known. Source: JSON Schema 2020-12, OpenAPI 3.0.
+`find_violation({"n": "x"}, {"properties": {"n": {"type": "integer"}}})` is `$.n violates type`. References lead to the schema itself
+and nowhere else: nothing is fetched. OpenAPI's `nullable` is supported. Source: JSON Schema 2020-12, OpenAPI 3.0.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,25 +10,25 @@ from typing import Any
 
 from vllm_connect.schema.safe_regex import guarded_patterns
 
-__all__ = ["SchemaError", "misfit"]
+__all__ = ["SchemaError", "find_violation"]
 
 
 class SchemaError(ValueError):
-    """A schema is none, or refers to what it does not hold; the message says where."""
+    """A schema is not valid, or refers to what it does not contain; the message says where."""
 
 
-def misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
-    """Say where a value does not fit a schema.
+def find_violation(value: Any, schema: Mapping[str, Any]) -> str | None:
+    """Find where a value violates a schema.
 
     Args:
         value: Any JSON value.
         schema: The schema.
 
     Returns:
-        The path and the keyword; None where the value fits.
+        The path and the keyword; None where the value is valid.
 
     Raises:
-        SchemaError: The schema is none, or refers to what it does not hold.
+        SchemaError: The schema is not valid, or refers to what it does not contain.
     """
     if not schema:
         return None
@@ -43,10 +43,12 @@ def misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
     except jsonschema.SchemaError as error:
         raise SchemaError(f"{error.message} at {error.json_path}") from None
     except Unresolvable as error:
-        raise SchemaError(f"it refers to {error.ref!r}, which it does not hold") from None
+        raise SchemaError(f"it refers to {error.ref!r}, which it does not contain") from None
     except RecursionError:
-        raise SchemaError("it, or the value, is nested too deeply, or refers to itself without end") from None
-    return None if problem is None else f"{problem.json_path} breaks {problem.validator}"
+        raise SchemaError(
+            "the schema or the value is nested too deeply, or the schema refers to itself endlessly"
+        ) from None
+    return None if problem is None else f"{problem.json_path} violates {problem.validator}"
 
 
 @lru_cache(maxsize=8)

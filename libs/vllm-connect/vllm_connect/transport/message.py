@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from vllm_connect.errors import ProtocolError
+from vllm_connect.protocol.sse import EVENT_STREAM
 from vllm_connect.transport.error_mapping import Place
 from vllm_connect.transport.framing import MAX_BODY_BYTES, Gzip, Limit
 from vllm_connect.transport.heads import FIRST_FINAL_STATUS
 
 __all__ = ["GRACE", "AsyncReply", "Body", "Head", "Reply", "read_head"]
 
-EVENT_STREAM = "text/event-stream"
 GRACE = 0.05
 """Seconds to wait for the end of a body of which nothing more is wanted, so that its connection can be kept."""
 REDIRECTS = range(300, 400)

@@ -98,7 +98,7 @@ class RetryBudget:
         self._left = size
         self._lock = Lock()
 
-    def pay(self, failure: VllmError) -> int:
+    def spend(self, failure: VllmError) -> int:
         """Pay for one retry.
 
         Args:
@@ -114,7 +114,7 @@ class RetryBudget:
             self._left -= price
             return price
 
-    def earn(self, paid: int) -> None:
+    def credit(self, paid: int) -> None:
         """Take what a success earns.
 
         Args:

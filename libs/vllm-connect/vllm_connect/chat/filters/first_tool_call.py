@@ -1,18 +1,18 @@
-"""One call where one was asked for: `parallel_tool_calls=False`, held on the client too.
+"""One tool call where one was requested: `parallel_tool_calls=False`, enforced on the client too.
 
-A server with a parser passes the first call on and drops the others; so is it done here, for calls from any parser, and
-the metadata says what was dropped.
+A server with a parser passes the first call on and drops the others; so does this filter, for calls from any parser, and
+the metadata has what was dropped.
 """
 
 from typing import Any
 
 from vllm_connect.response.deltas import Delta, Finish, Metadata, ToolCallDelta
 
-__all__ = ["FirstCall"]
+__all__ = ["FirstToolCallFilter"]
 
 
-class FirstCall:
-    """Keeps the first call of a choice.
+class FirstToolCallFilter:
+    """Passes on the first call of a choice.
 
     Args:
         choice: The choice.
@@ -23,7 +23,7 @@ class FirstCall:
         self._dropped: dict[int, dict[str, Any]] = {}
 
     def push(self, delta: Delta) -> list[Delta]:
-        """Take one delta of the choice and give what can be said of it now."""
+        """Read one delta; see `Filter.push`."""
         if isinstance(delta, ToolCallDelta) and delta.index > 0:
             call = self._dropped.setdefault(delta.index, {"name": "", "arguments": ""})
             call["name"] += delta.name or ""
@@ -33,6 +33,6 @@ class FirstCall:
             return [Metadata({"dropped_tool_calls": list(self._dropped.values())}, self._choice), delta]
         return [delta]
 
-    def close(self) -> list[Delta]:
-        """Give what was held back: nothing."""
+    def finish(self) -> list[Delta]:
+        """Return nothing: nothing is held back."""
         return []

@@ -1,50 +1,46 @@
-"""Parsing on the client, between the server's deltas and the caller.
+"""The parsing of tool calls and reasoning on the client, for one choice.
 
-The text of a choice goes through an `OutputParser`; reasoning and calls that the server has split off pass, and the end
-says how the calls came: `{"tool_calls_via": "client:hermes"}`.
+The text of a choice is run through an `OutputParser`; reasoning and calls that the server has split off are passed on, and
+the metadata says who parsed the calls: `{"tool_calls_via": "client:hermes"}`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from vllm_connect.chat.filters.first_tool_call import FirstCall
 from vllm_connect.parsing.output_parser import OutputParser
-from vllm_connect.parsing.repair import RepairFilter
-from vllm_connect.protocol.stream import DeltaFilter
-from vllm_connect.response.deltas import WHOLE, Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
+from vllm_connect.protocol.stream import Filter, run_filters
+from vllm_connect.response.deltas import COMPLETE, Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
 
-__all__ = ["ParsingFilter"]
+__all__ = ["ToolParsingFilter"]
 
 ADVICE: dict[str, dict[str, Any]] = {
     "stop": {
-        "advice": "all of the answer is reasoning: the server may have filed it there by mistake; "
-        "reasoning_as_answer=True takes it for the answer, and --reasoning-parser says how the server tells them apart"
+        "advice": "the whole answer is reasoning: the server's --reasoning-parser may not be the model's; "
+        "reasoning_as_answer=True makes the reasoning the answer"
     },
     "length": {
         "thinking_exhausted": True,
-        "advice": "thinking used up the tokens before the answer began: raise max_tokens, "
-        "set thinking_token_budget, or switch thinking off with reasoning=False",
+        "advice": "the reasoning used up the tokens before the answer began: raise max_tokens, "
+        "set thinking_token_budget, or turn thinking off with reasoning=False",
     },
 }
-"""What to say, by the finish reason, of an answer that is nothing but reasoning."""
+"""What to say, by the finish reason, about an answer that is reasoning alone."""
 
 
-class ParsingFilter:
-    """The filter of one choice.
+class ToolParsingFilter:
+    """Parses the text of one choice.
 
     Args:
         choice: The choice.
-        new_parser: Makes the parser; told whether reasoning is still to be looked for in the text, which it is not once
+        new_parser: Returns the parser; its argument says whether to look for reasoning in the text, which is False once
             the server has split it off.
-        via: How a call that is found here came: `client:hermes`, `recovered:hermes`, `forced`.
-        promote_reasoning: Take the reasoning for the answer where there is no other.
-        repair: Repair arguments that mean one thing and are not JSON.
-        single: Keep the first call only, as a server does for `parallel_tool_calls=False`; the others are told of in the
-            metadata, `{"dropped_tool_calls": [{"name": "f", "arguments": "{}"}]}`.
-        hold_silent: Hold the end of an answer without a call and without text back in `silent`.
+        via: Who parsed a call that is found here: `client:hermes`, `recovered:hermes`, `forced`.
+        promote_reasoning: Make the reasoning the answer where there is no other.
+        hold_empty_end: Hold the end of an answer without a call and without text back in `empty_end`.
+        then: Filters after this one.
 
     Attributes:
-        silent: The end of an answer without a call and without text, held back.
+        empty_end: The end of an answer without a call and without text, held back.
     """
 
     def __init__(
@@ -54,67 +50,61 @@ class ParsingFilter:
         via: str,
         *,
         promote_reasoning: bool = False,
-        hold_silent: bool = False,
-        repair: bool = False,
-        single: bool = False,
+        hold_empty_end: bool = False,
+        then: Sequence[Filter] = (),
     ) -> None:
         self._choice = choice
         self._new_parser = new_parser
         self._via = via
         self._promote = promote_reasoning
-        self._hold_silent = hold_silent
-        self._after: list[DeltaFilter] = []
-        if single:
-            self._after.append(FirstCall(choice))
-        if repair:
-            self._after.append(RepairFilter(choice))
+        self._hold_empty_end = hold_empty_end
+        self._then = then
         self._parser: OutputParser | None = None
         self._server_calls = 0
+        self._server_reasoned = False
         self._reasoned = False
-        self._thought = False
         self._reasoning: list[str] = []
         self._answered = False
-        self.silent: list[Delta] = []
+        self.empty_end: list[Delta] = []
 
     def push(self, delta: Delta) -> list[Delta]:
-        """Take one delta of the choice and give what can be said of it now."""
+        """Read one delta; see `Filter.push`."""
         kind = type(delta)
         if kind is TextDelta:
-            deltas = self._told(self._text(delta.text))  # type: ignore[union-attr] # a TextDelta, by its type
+            deltas = self._noted(self._parse(delta.text))  # type: ignore[union-attr] # a TextDelta, by its type
         elif kind is Finish:
-            deltas = self._finished(delta)  # type: ignore[arg-type] # a Finish, by its type
+            deltas = self._end(delta)  # type: ignore[arg-type] # a Finish, by its type
         elif kind is ReasoningDelta:
-            self._reasoned = True
-            deltas = self._told([delta])
+            self._server_reasoned = True
+            deltas = self._noted([delta])
         elif kind is ToolCallDelta:
             deltas = self._server_call(delta)  # type: ignore[arg-type] # a ToolCallDelta, by its type
         else:
             deltas = [delta]
-        for after in self._after:
-            deltas = [told for said in deltas for told in after.push(said)]
+        for following in self._then:
+            deltas = [passed for each in deltas for passed in following.push(each)]
         return deltas
 
-    def close(self) -> list[Delta]:
-        """Give what was held back."""
-        deltas = self._close()
-        for after in self._after:
-            deltas = [told for said in deltas for told in after.push(said)] + after.close()
-        return deltas
+    def finish(self) -> list[Delta]:
+        """Return what was held back."""
+        end, self.empty_end = self.empty_end, []
+        return run_filters(self._then, [*self._rest(), *end])
 
-    def _close(self) -> list[Delta]:
-        return self._told(self._parser.finish()) if self._parser is not None else []
+    def _rest(self) -> list[Delta]:
+        return self._noted(self._parser.finish()) if self._parser is not None else []
 
-    def _text(self, text: str) -> list[Delta]:
+    def _parse(self, text: str) -> list[Delta]:
         if self._server_calls:
             return [TextDelta(text, self._choice)]
         if self._parser is None:
-            self._parser = self._new_parser(not self._reasoned)
+            self._parser = self._new_parser(not self._server_reasoned)
         return self._parser.push(text)
 
-    def _told(self, deltas: list[Delta]) -> list[Delta]:
+    def _noted(self, deltas: list[Delta]) -> list[Delta]:
+        """Note what there has been of reasoning and answer."""
         for delta in deltas:
             if isinstance(delta, ReasoningDelta):
-                self._thought = True
+                self._reasoned = True
                 if self._promote:
                     self._reasoning.append(delta.text)
             elif isinstance(delta, ToolCallDelta) or (isinstance(delta, TextDelta) and delta.text.strip()):
@@ -122,14 +112,14 @@ class ParsingFilter:
         return deltas
 
     def _server_call(self, delta: ToolCallDelta) -> list[Delta]:
-        """Pass a call of the server's; what looked like one in the text is text then."""
-        held = self._close() if not self._server_calls else []
+        """Pass a call of the server's parser on; what looked like one in the text is text then."""
+        held = self._rest() if not self._server_calls else []
         self._server_calls += delta.name is not None
         self._answered = True
         return [*held, delta]
 
-    def _finished(self, finish: Finish) -> list[Delta]:
-        deltas = self._close()
+    def _end(self, finish: Finish) -> list[Delta]:
+        deltas = self._rest()
         if self._server_calls:
             return [*deltas, Metadata({"tool_calls_via": "server"}, self._choice), finish]
         if self._parser is not None and self._parser.calls:
@@ -141,9 +131,9 @@ class ParsingFilter:
         if self._promote and finish.reason == "stop" and self._reasoning:
             answer = TextDelta("".join(self._reasoning), self._choice)
             return [*deltas, answer, Metadata({"reasoning_promoted": True}, self._choice), finish]
-        advice = ADVICE.get(finish.reason) if self._thought else None
+        advice = ADVICE.get(finish.reason) if self._reasoned else None
         end: list[Delta] = [Metadata(advice, self._choice), finish] if advice else [finish]
-        if self._hold_silent and finish.reason in WHOLE:
-            self.silent = end
+        if self._hold_empty_end and finish.reason in COMPLETE:
+            self.empty_end = end
             return deltas
         return [*deltas, *end]

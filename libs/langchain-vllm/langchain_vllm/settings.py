@@ -196,7 +196,7 @@ class ModelSettings(VllmConfig, RequestFields, BaseChatModel):
         if stream and (fields.get("n") or 1) > 1:
             raise ConfigurationError("a stream has one answer in LangChain: call invoke or generate for n > 1")
         wire_messages = to_wire(messages, replay=replay)
-        return self._held.requests.make(fields, wire_messages, to_wire_tools(tools) if tools else None)
+        return self._held.requests.build(fields, wire_messages, to_wire_tools(tools) if tools else None)
 
 
 def _plain(value: Any) -> Any:

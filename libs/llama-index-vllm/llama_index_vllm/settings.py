@@ -134,7 +134,7 @@ class ModelSettings(VllmConfig, RequestFields, StructuredPrediction):
             wire_names=wire_names,
         )
         held = self._held
-        request = held.requests.make(fields, sent, tools)
+        request = held.requests.build(fields, sent, tools)
         if stream and (request.n or 1) > 1:
             raise ConfigurationError("a stream of LlamaIndex has one answer: call chat or achat for n of them")
         names = {wire: name for name, wire in wire_names.items()}

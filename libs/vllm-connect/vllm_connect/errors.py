@@ -1,17 +1,17 @@
-"""What can go wrong, named by whose problem it is.
+"""The errors, by whose problem it is.
 
 ```
 VllmError                        .code .retryable .phase .attempts .request_id .status .partial .retry_after
 ├─ ConfigurationError            the settings or the request, caught before any I/O (also a ValueError)
 │  └─ StreamingDisabledError     a stream was asked for where the configuration forbids it
-├─ TransportError                the way to the server
+├─ TransportError                the connection to the server
 │  ├─ ConnectionFailedError      not reached: refused, name, TLS, proxy, reset before an answer
-│  ├─ RequestTimeoutError        too late; .phase says which timer
-│  └─ StreamInterruptedError     cut in the middle; .partial holds what came
-├─ ProtocolError                 an answer that is not what the API promises
-├─ ConstraintError               the server did not enforce what was asked
+│  ├─ RequestTimeoutError        too late; .phase says which timeout
+│  └─ StreamInterruptedError     interrupted; .partial has what arrived
+├─ ProtocolError                 an answer that does not conform to the API
+├─ ConstraintError               the server did not enforce a constraint
 ├─ RefusalError                  the model refused
-└─ StatusError                   the server said no
+└─ StatusError                   the server answered with an error status
    ├─ BadRequestError
    │  ├─ ContextOverflowError    .limit .requested
    │  └─ ToolParserMissingError
@@ -53,21 +53,21 @@ __all__ = [
 
 
 class VllmError(Exception):
-    """Anything this client raises on purpose.
+    """The base of all errors that this client raises.
 
     Attributes:
-        code: One word a program can store: `timeout`, `http_503`, `connection_error`, `tls` and the like.
+        code: A short identifier for programs: `timeout`, `http_503`, `connection_error`, `tls` and the like.
         retryable: Whether the same request may succeed later.
         phase: Where it happened: `connect`, `pool`, `write`, `first_token`, `stall`, `total`, `body`.
         attempts: How many requests were sent.
         request_id: The server's id of the request, where it gave one.
         status: The HTTP status, where there was one.
-        partial: What had come of the answer, where anything had.
-        retry_after: Seconds the server asked to wait.
-        limit: The served context window in tokens, where the server told.
-        requested: The tokens the request needed, where the server told.
-        available: The models the server has, where that helps.
-        param: The request's field the server complained about.
+        partial: What arrived of the answer, where anything did.
+        retry_after: Seconds that the server asked to wait.
+        limit: The served context window in tokens, where the server reported it.
+        requested: The tokens that the request needed, where the server reported them.
+        available: The models that the server has, where the model was not found.
+        param: The request's field that the server complained about.
     """
 
     code: str = "error"
@@ -126,37 +126,37 @@ class StreamingDisabledError(ConfigurationError):
 
 
 class TransportError(VllmError):
-    """The way to the server failed."""
+    """The connection to the server failed."""
 
     code = "connection_error"
 
 
 class ConnectionFailedError(TransportError):
-    """The server was not reached, or it hung up before it answered."""
+    """The server was not reached, or it closed the connection before it answered."""
 
     retryable = True
 
 
 class RequestTimeoutError(TransportError):
-    """A timer ran out; `phase` says which."""
+    """A timeout expired; `phase` says which."""
 
     code = "timeout"
 
 
 class StreamInterruptedError(TransportError):
-    """The answer was cut; `partial` holds what came and must not be taken for the answer."""
+    """The answer was interrupted; `partial` has what arrived, which is not the answer."""
 
     code = "stream_interrupted"
 
 
 class ProtocolError(VllmError):
-    """The answer is not what the API promises."""
+    """The answer does not conform to the API."""
 
     code = "protocol"
 
 
 class ConstraintError(VllmError):
-    """The server did not enforce what was asked: a schema, a required tool, a named tool."""
+    """The server did not enforce a constraint: a schema, a required tool, a named tool."""
 
     code = "constraint"
 
@@ -174,13 +174,13 @@ class StatusError(VllmError):
 
 
 class BadRequestError(StatusError):
-    """The server rejects the request; sending it again does not help."""
+    """The server rejects the request; a retry does not help."""
 
     code = "http_400"
 
 
 class ContextOverflowError(BadRequestError):
-    """The prompt, or prompt and answer, do not fit the model's context window."""
+    """The prompt, or prompt and answer, exceed the model's context window."""
 
     code = "context_overflow"
 
@@ -210,7 +210,7 @@ class ModelNotFoundError(StatusError):
 
 
 class RateLimitedError(StatusError):
-    """Too many requests; `retry_after` says how long to wait, where the server told."""
+    """Too many requests; `retry_after` says how long to wait, where the server reported it."""
 
     code = "http_429"
     retryable = True

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from vllm_connect import ChatRequest, ConstraintError
 from vllm_connect.chat.capabilities import ServerCapabilities
-from vllm_connect.protocol.server_info import ServerInfo
 from vllm_connect.chat.schema_warnings import REMEMBERED, warn_of_unsupported_keywords
+from vllm_connect.protocol.server_info import ServerInfo
 
 from tests.connect.chat.test_flow import run, said, start
 

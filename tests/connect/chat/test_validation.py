@@ -94,7 +94,9 @@ def test_an_answer_that_satisfies_its_constraints_is_valid(fields: dict[str, Any
 
 
 @pytest.mark.parametrize(("fields", "answer", "why"), VIOLATED)
-def test_a_violation_names_the_constraint_and_keeps_the_answer(fields: dict[str, Any], answer: Completion, why: str) -> None:
+def test_a_violation_names_the_constraint_and_keeps_the_answer(
+    fields: dict[str, Any], answer: Completion, why: str
+) -> None:
     assert is_validated(asked(**fields))
     assert not is_validated(asked(**fields, check_constraints=False))
     with pytest.raises(ConstraintError, match=why) as caught:

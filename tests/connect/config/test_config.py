@@ -66,13 +66,13 @@ def test_base_url(given: str, base: str) -> None:
         ("http://[::1", "no valid host"),
         ("http://host?key=secret-canary", "query"),
         ("http://host/#secret-canary", "fragment"),
-        ("http://ho st", "white space"),
+        ("http://ho st", "whitespace"),
         ("http://host\n:8000", "control characters"),
         ("user:secret-canary@host:8000", "write http://host:8000"),
         ("", "http://"),
     ],
 )
-def test_base_url_that_is_none(given: str, words: str) -> None:
+def test_an_invalid_base_url_is_refused(given: str, words: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         VllmConfig(base_url=given)
     assert words in str(caught.value)

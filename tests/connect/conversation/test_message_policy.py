@@ -315,7 +315,7 @@ def test_a_result_that_comes_late_is_put_behind_its_call() -> None:
     hurry, bye = says("user", "Hurry!"), says("user", "Bye")
     repaired, notes = repair_history([two, b, hurry, ANSWER, bye])
     assert repaired == [two, b, ANSWER, hurry, bye]
-    assert notes == ["the result of 'a' came late and is put behind its call"]
+    assert notes == ["the result of 'a' came late and is moved behind its call"]
     once, again = says("assistant", "", tool_calls=[CALL]), says("assistant", "", tool_calls=[CALL])
     repaired, notes = repair_history([once, hurry, again, ANSWER])
     assert [m["role"] for m in repaired] == ["assistant", "tool", "user", "assistant", "tool"]

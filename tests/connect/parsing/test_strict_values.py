@@ -45,7 +45,7 @@ UNSOUND: list[tuple[str, str, str]] = [
     ("i", "7" * 5000, "unusable number"),
     ("f", "7" * 5000, "unusable number"),
     ("a", "[" + "7" * 5000 + "]", "unusable number"),
-    ("o", r'{"k": "\ud83c"}', "half of a surrogate pair"),
+    ("o", r'{"k": "\ud83c"}', "lone surrogate"),
     ("undeclared", '{"k": 1, "k": 2}', "name 'k' twice"),
     ("undeclared", '{"k": NaN}', "hold NaN"),
 ]

@@ -93,7 +93,7 @@ def test_the_head_is_told_once() -> None:
 
 
 def test_another_id_is_another_stream() -> None:
-    with pytest.raises(ProtocolError, match="mixes up") as caught:
+    with pytest.raises(ProtocolError, match="mixed up") as caught:
         read({"id": "a", "choices": []}, {"id": "b", "choices": []})
     assert caught.value.code == "crossed_streams"
 
@@ -194,9 +194,9 @@ def test_a_legacy_function_call() -> None:
     assert told(chunk(function_call={"name": "f", "arguments": "{}"})) == [("new_f_0", "f", "{}")]
 
 
-def test_a_nameless_call_is_invalid() -> None:
+def test_a_call_without_a_name_is_invalid() -> None:
     (invalid,) = fold(read(calls(call(0, None, "{}", "a")), END)).invalid_tool_calls
-    assert "names no tool" in invalid.error
+    assert "has no tool name" in invalid.error
 
 
 def test_a_model_in_a_loop_is_stopped() -> None:

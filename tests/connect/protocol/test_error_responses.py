@@ -158,7 +158,7 @@ def test_no_tool_parser(text: str) -> None:
 @pytest.mark.parametrize(
     ("status", "text", "advice"),
     [
-        (400, "demo is not a multimodal model", "send text alone"),
+        (400, "demo is not a multimodal model", "send text only"),
         (
             400,
             "At most 1 image(s) may be provided in one prompt. (parameter=image)",
@@ -187,7 +187,7 @@ def test_web_page_of_a_proxy() -> None:
     page = b"<html><head><title>502 Bad Gateway</title></head>" + b"<p>nginx</p>" * 10_000
     error = error_from_response(502, {"content-type": "text/html; charset=utf-8"}, page)
     assert (type(error), error.retryable) == (ServerFailureError, True)
-    assert "not from vLLM" in str(error)
+    assert "not vLLM" in str(error)
     assert len(str(error)) < MAX_TEXT
 
 
@@ -217,13 +217,6 @@ def test_error_under_success(body: bytes) -> None:
     error = error_from_response(200, JSON, body)
     assert (type(error), error.code, error.retryable) == (ServerFailureError, "in_stream_error", False)
     assert "engine died" in str(error)
-
-
-def test_redirect() -> None:
-    error = error_from_response(302, {"location": "https://user:canary@other.test/login?token=canary"}, b"")
-    assert (type(error), error.code) == (ProtocolError, "redirect")
-    assert "other.test/login" in str(error)
-    assert "canary" not in str(error)
 
 
 @pytest.mark.parametrize(

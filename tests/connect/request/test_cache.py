@@ -58,21 +58,21 @@ def test_a_maker_makes_what_the_constructor_makes() -> None:
         {"chat_template_kwargs": {"thinking": False}},
     ]
     for fields in many:
-        made, wanted = maker.make(dict(fields), USER, TOOLS), ChatRequest(**fields, messages=USER, tools=TOOLS)
+        made, wanted = maker.build(dict(fields), USER, TOOLS), ChatRequest(**fields, messages=USER, tools=TOOLS)
         assert (made, made.body()) == (wanted, wanted.body())
 
 
 def test_a_maker_sees_what_was_changed_in_place() -> None:
     maker, fields = RequestCache(), {"extra_body": {"deep": {"n": 1}}}
-    assert maker.make(fields, USER, None).body()["deep"] == {"n": 1}
+    assert maker.build(fields, USER, None).body()["deep"] == {"n": 1}
     fields["extra_body"]["deep"]["n"] = 2
-    assert maker.make(fields, USER, None).body()["deep"] == {"n": 2}
+    assert maker.build(fields, USER, None).body()["deep"] == {"n": 2}
 
 
 def test_a_maker_keeps_no_prompt() -> None:
     maker = RequestCache()
     for _ in range(2):
-        maker.make({"temperature": 0}, [{"role": "user", "content": "canary"}], TOOLS)
+        maker.build({"temperature": 0}, [{"role": "user", "content": "canary"}], TOOLS)
     assert b"canary" not in pickle.dumps(vars(maker))
 
 
@@ -80,4 +80,4 @@ def test_a_maker_refuses_what_the_constructor_refuses() -> None:
     maker = RequestCache()
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="temperature"):
-            maker.make({"temperature": -1}, USER, None)
+            maker.build({"temperature": -1}, USER, None)

@@ -109,9 +109,9 @@ def test_exact_arguments_pass(arguments: str) -> None:
     assert fold([ToolCallDelta(0, "i", "f", arguments)]).tool_calls[0].arguments == arguments
 
 
-def test_a_nameless_call_is_invalid() -> None:
+def test_a_call_without_a_name_is_invalid() -> None:
     (invalid,) = fold([ToolCallDelta(0, "i", "", "{}")]).invalid_tool_calls
-    assert "names no tool" in invalid.error
+    assert "has no tool name" in invalid.error
 
 
 @pytest.mark.parametrize("reason", ["length", "abort", "error", "repetition"])

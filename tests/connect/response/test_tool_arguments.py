@@ -107,10 +107,10 @@ NO_VALUES: list[tuple[str, str]] = [
     ("escape of a letter that is no digit", r'"\u00G0"'),
     ("escape with a sign", r'"\u+041"'),
     ("escaped line end", '"\\\n"'),
-    ("first half of a pair", r'"\ud83c"'),
-    ("second half of a pair", r'"\udf89"'),
+    ("first surrogate alone", r'"\ud83c"'),
+    ("second surrogate alone", r'"\udf89"'),
     ("pair in the wrong order", r'"\udf89\ud83c"'),
-    ("half of a pair in a key", r'{"\ud83c": 1}'),
+    ("lone surrogate in a key", r'{"\ud83c": 1}'),
     ("comma at the end of an array", "[1,]"),
     ("comma at the start of an array", "[,1]"),
     ("two commas", "[1,,2]"),
@@ -184,15 +184,15 @@ def test_values_are_kept_exactly(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("text", [case[1] for case in NO_VALUES], ids=[case[0] for case in NO_VALUES])
-def test_what_is_no_value_is_refused_wherever_it_stands(text: str) -> None:
+def test_invalid_json_values_are_refused_at_every_position(text: str) -> None:
     for around in ('{"x": %s}', '{"x": [%s, 1]}', '{"x": {"y": %s}}', '{"w": "", "x": %s}', "%s"):
-        with pytest.raises(ArgumentsError, match=r"^arguments "):
+        with pytest.raises(ArgumentsError, match=r"^the arguments "):
             read_arguments(around.replace("%s", text))
 
 
 @pytest.mark.parametrize("text", [case[1] for case in TEXTS], ids=[case[0] for case in TEXTS])
 def test_only_one_object_is_arguments(text: str) -> None:
-    with pytest.raises(ArgumentsError, match=r"^arguments "):
+    with pytest.raises(ArgumentsError, match=r"^the arguments "):
         read_arguments(text)
 
 
@@ -245,6 +245,6 @@ def test_size_is_counted_in_bytes_and_exact(letter: str) -> None:
         read_arguments(fits + " ")
 
 
-def test_raw_half_of_a_pair_is_refused() -> None:
-    with pytest.raises(ArgumentsError, match="half of a surrogate pair"):
+def test_a_raw_lone_surrogate_is_refused() -> None:
+    with pytest.raises(ArgumentsError, match="lone surrogate"):
         read_arguments('{"x": "\ud83c"}')

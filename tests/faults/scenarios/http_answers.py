@@ -113,7 +113,7 @@ FAULTS = (
     Fault(
         "F18b",
         "408, three times",
-        Wants(RequestTimeoutError, {"status": 408}, says="gave up waiting", requests=3),
+        Wants(RequestTimeoutError, {"status": 408}, says="timed out", requests=3),
         **both(says("408 Request Timeout")),
         settings={"max_retries": 2},
     ),
@@ -151,7 +151,7 @@ FAULTS = (
     Fault(
         "F26",
         "a web page with 502",
-        Wants(ServerFailureError, says=r"^.{,1000}\(a web page, so it comes from a proxy and not from vLLM"),
+        Wants(ServerFailureError, says=r"^.{,1000}\(an HTML page, which a proxy sends and not vLLM"),
         **both(says("502 Bad Gateway", b"<html>" + b"x" * 9000, content_type="text/html")),
     ),
     no_answer("F27a", "a web page with 200", b"<html>Welcome</html>", "text/html.*Welcome", content_type="text/html"),

@@ -110,7 +110,7 @@ FAULTS = (
     args("F84a", "ten thousand deep", '{"path": ' + "[" * 10_000 + "]" * 10_000 + "}"),
     args("F84b", "a hundred thousand deep and open", "[" * 100_000),
     args("F85", "two objects", GOOD + GOOD),
-    args("F86a", "half of a surrogate pair", '{"path": "\\ud800"}'),
+    args("F86a", "lone surrogate", '{"path": "\\ud800"}'),
     args("F86b", "a NUL", '{"path": "\\u0000"}', wants=Wants(calls=[("f", {"path": "\0"})])),
     Fault(
         "F87",

@@ -6,7 +6,7 @@ An explicit argument comes before the environment, the environment before the de
 VLLM_BASE_URL=http://gpu-1:8000/v1  VLLM_API_KEY=…  VLLM_MODEL=…  VLLM_TIMEOUT=60  VLLM_MAX_RETRIES=2
 ```
 
-The environment is read when a configuration is made, never at import, and `OPENAI_API_KEY` is never read.
+The environment is read when a configuration is created, never at import, and `OPENAI_API_KEY` is never read.
 """
 
 import math
@@ -18,7 +18,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from vllm_connect.config.environment import environment, read_count, read_number
 from vllm_connect.config.headers import basic, header_name, header_value
-from vllm_connect.config.urls import DEFAULT_BASE_URL, part_base_url, part_proxy
+from vllm_connect.config.urls import DEFAULT_BASE_URL, split_base_url, split_proxy
 from vllm_connect.config.validation import configuration_error, refuse_unknown
 from vllm_connect.errors import ConfigurationError
 
@@ -43,7 +43,7 @@ def _revealed(value: object) -> object:
 
 
 def _api_key(value: object) -> object:
-    """Strip and check a key; a function is called for each request instead."""
+    """Check and strip a key; a function is called for each request instead."""
     value = _revealed(value)
     if isinstance(value, str):
         key = header_value(value, "api_key")
@@ -78,10 +78,10 @@ def _user_agent(value: str | None) -> str | None:
 
 
 class Timeouts(BaseModel):
-    """How long to wait, in seconds, by phase; None waits for ever.
+    """How long to wait, in seconds, by phase; None waits without limit.
 
     A plain number stands for `first_token` and `stall`, and caps the others: `timeout=60` never waits longer
-    than 60 s for a sign of progress, and lets a stream that makes progress run on. Set `total` to end it.
+    than 60 s for progress, and a stream that makes progress is not ended. Set `total` to end it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -95,10 +95,10 @@ class Timeouts(BaseModel):
     first_token: Seconds | None = 600.0
     """From the request to the first data of the answer; without a stream, to the whole answer's headers."""
     stall: Seconds | None = 120.0
-    """From one piece of data to the next; keep-alive comments are none.
+    """From one piece of data to the next; keep-alive comments are not data.
 
-    A stream that somebody holds and does not read ends by it too: its connection is closed, so that the server stops,
-    without a loop as soon as another call needs one."""
+    A stream that the caller holds and does not read ends by it too: its connection is closed, so that the server stops;
+    without an event loop, as soon as another call needs a connection."""
     total: Seconds | None = None
     """For the whole call, retries and their delays included."""
 
@@ -133,7 +133,7 @@ class VllmConfig(BaseModel):
     """Where the server is and how to talk to it.
 
     Secrets are left out of dumps and pickles. After unpickling, the key is read from `VLLM_API_KEY` again, if
-    that is set, and other secrets have to be given again; copies in the same process keep them.
+    that is set, and other secrets have to be passed again; copies in the same process keep them.
 
     Raises:
         ConfigurationError: A setting, or a variable of the environment, is wrong; no message has its value.
@@ -163,7 +163,7 @@ class VllmConfig(BaseModel):
     )
     """How long to wait: a `Timeouts`, its fields as a mapping, or a number of seconds. From `VLLM_TIMEOUT`."""
     max_retries: int = Field(default_factory=lambda: environment("VLLM_MAX_RETRIES", read_count, 2), ge=0)
-    """How often a request is sent again, at most. From `VLLM_MAX_RETRIES`."""
+    """How often a request is retried, at most. From `VLLM_MAX_RETRIES`."""
     retry_delay: Seconds = 0.5
     """Upper bound of the first random delay, in seconds; each further one doubles it."""
     max_retry_delay: Seconds = 8.0
@@ -171,7 +171,7 @@ class VllmConfig(BaseModel):
     max_retry_after: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     """The longest wait that a server may ask for, in seconds; if it asks for more, there is no retry."""
     retry_timeouts: bool = False
-    """Also retry after a timeout of a request that the server has; it may still be working on that one."""
+    """Also retry after a timeout of a request that the server has; it may still be processing it."""
 
     verify: bool | str = True
     """Verify the server's certificate; a path names a file or folder of CA certificates."""
@@ -191,7 +191,7 @@ class VllmConfig(BaseModel):
     streaming_allowed: bool = True
     """False refuses streams, for gateways that cannot pass them on."""
     coalesce: bool = True
-    """Make one chunk of events that arrive together, which delays none; False makes a chunk of each event."""
+    """Join events that arrive together into one chunk, which delays none of them; False makes every event a chunk."""
 
     if not TYPE_CHECKING:  # for a type checker the fields are the signature
 
@@ -200,7 +200,7 @@ class VllmConfig(BaseModel):
             try:
                 if type(self).model_config.get("extra") != "allow":
                     refuse_unknown(given, _argument_names(type(self)))
-                super().__init__(**_settled(given))
+                super().__init__(**_resolve_arguments(given))
             except ValidationError as error:
                 problem = configuration_error(error)
             except ConfigurationError as error:
@@ -210,7 +210,7 @@ class VllmConfig(BaseModel):
                 raise problem
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Leave the secrets out; a function that returns the key is none."""
+        """Return the state without secrets; a function that returns the key is not a secret."""
         state = super().__getstate__()
         fields = dict(state["__dict__"])
         for name in SECRETS:
@@ -219,7 +219,7 @@ class VllmConfig(BaseModel):
         return {**state, "__dict__": fields}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Put what the pickle lacks: the key of this environment, and no other secrets."""
+        """Add what the pickle lacks: the key of this environment, and no other secrets."""
         lacking = {name: VllmConfig.model_fields[name].get_default(call_default_factory=True) for name in SECRETS}
         super().__setstate__({**state, "__dict__": {**lacking, **state["__dict__"]}})
 
@@ -248,21 +248,21 @@ def _paths(alias: Any) -> list[list[str | int]]:
     return [] if alias is None else alias.convert_to_aliases()
 
 
-def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what counts as absent, and part URLs from their credentials."""
+def _resolve_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove what counts as absent, and split credentials off URLs."""
     fields = {name: value for name, value in given.items() if value is not None or name not in NONE_IS_ABSENT}
     if "base_url" not in fields:
         unset: tuple[str, SecretStr | None] = (DEFAULT_BASE_URL, None)
         url, auth = environment("VLLM_BASE_URL", _environment_url, unset)
     elif isinstance(fields["base_url"], str):
-        url, auth = part_base_url(fields["base_url"])
+        url, auth = split_base_url(fields["base_url"])
     else:
         return fields
     fields["base_url"] = url
     if auth:
         fields.setdefault("basic_auth", auth)
     if isinstance(fields.get("proxy"), str):
-        fields["proxy"], auth = part_proxy(fields["proxy"])
+        fields["proxy"], auth = split_proxy(fields["proxy"])
         if auth:
             fields.setdefault("proxy_auth", auth)
     return fields
@@ -270,12 +270,12 @@ def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _environment_url(text: str) -> tuple[str, SecretStr | None]:
     try:
-        return part_base_url(text)
+        return split_base_url(text)
     except ConfigurationError as error:
         raise ValueError(error.message) from None
 
 
-# What the transports ask
+# For the transports
 
 
 def timeouts_of(config: VllmConfig) -> Timeouts:
@@ -319,11 +319,11 @@ def secrets_of(config: VllmConfig) -> tuple[str, ...]:
 
 
 SHORTEST_SECRET = 4
-"""Shorter values, such as a header's `1`, would only blot the text."""
+"""Shorter values, such as a header's `1`, would only garble the text."""
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Blot out secrets that a server or a library repeats in its text."""
+    """Replace secrets that a server or a library repeats in its text."""
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text

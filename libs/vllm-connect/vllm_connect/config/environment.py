@@ -1,6 +1,6 @@
-"""Settings out of the environment: `VLLM_TIMEOUT=60`.
+"""Settings from environment variables: `VLLM_TIMEOUT=60`.
 
-A variable is read when it is asked for. One that is malformed is an error that names it and not its text.
+A variable is read when it is needed. A malformed one is an error that names the variable and not its text.
 """
 
 import math
@@ -20,7 +20,7 @@ def environment(variable: str, read: Callable[[str], T], default: T) -> T:
 
     Args:
         variable: The variable's name; an empty variable counts as unset.
-        read: Turns its text, stripped, into the value; raises ValueError, whose message says what it expects.
+        read: Converts its text, stripped, into the value; raises ValueError, whose message says what it expects.
         default: The value where it is unset.
 
     Returns:
@@ -43,7 +43,7 @@ def read_number(text: str) -> float:
     """Read a finite number of at least 0.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     try:
         value = float(text)
@@ -58,7 +58,7 @@ def read_count(text: str) -> int:
     """Read a whole number of at least 0.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     if not (text.isascii() and text.isdigit()):
         raise ValueError("expected a whole number of at least 0")

@@ -1,6 +1,6 @@
-"""What a header can carry: visible ASCII, and nothing that could end it (RFC 9110, 5.5 and 5.6.2).
+"""Validation of HTTP headers: visible ASCII, and nothing that could end the header (RFC 9110, 5.5 and 5.6.2).
 
-A key read from a file often ends in a line end, which is stripped; one in the middle is an error that does not show it.
+A key read from a file often ends in a newline, which is stripped; one in the middle is an error that does not show the key.
 """
 
 from base64 import b64encode
@@ -12,7 +12,7 @@ from vllm_connect.errors import ConfigurationError
 __all__ = ["basic", "header_name", "header_value"]
 
 FRAMING_HEADERS = frozenset({"connection", "content-length", "transfer-encoding"})
-"""Headers that say where a message ends; a wrong one mixes up answers."""
+"""Headers that delimit a message; a wrong one mixes up responses."""
 
 TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 """What the name of a header is made of (RFC 9110, 5.6.2)."""
@@ -28,21 +28,21 @@ def header_name(name: str) -> str:
         The name.
 
     Raises:
-        ConfigurationError: No header can have it, or the transport sets that one.
+        ConfigurationError: It is not a valid header name, or the transport sets that header.
     """
     if not name or not TOKEN_CHARACTERS.issuperset(name):
-        raise ConfigurationError(f"header name {name[:40]!r} has characters that no header name can have")
+        raise ConfigurationError(f"header name {name[:40]!r} has characters that are not allowed in a header name")
     if name.lower() in FRAMING_HEADERS:
-        raise ConfigurationError(f"header {name!r} is set by the transport: leave it out")
+        raise ConfigurationError(f"header {name!r} is set by the transport: remove it")
     return name
 
 
 def header_value(text: str, what: str) -> str:
-    """Strip a header's value, and refuse what no header can carry.
+    """Check a header's value and strip it.
 
     Args:
         text: The value.
-        what: What it is, for the message.
+        what: What it is, for the error message.
 
     Returns:
         The stripped value.
@@ -57,11 +57,11 @@ def header_value(text: str, what: str) -> str:
         if not " " <= character <= "~":
             kind = "a control character" if ord(character) < 0x20 or character == "\x7f" else "a non-ASCII character"  # noqa: PLR2004 - the last of the C0 controls
             raise ConfigurationError(
-                f"{what} has {kind} at position {position} (the value is not shown): is it the right variable or file?"
+                f"{what} has {kind} at position {position} (the value is not shown): check that the right variable or file was used"
             )
     return text
 
 
 def basic(auth: SecretStr) -> str:
-    """Spell `user:password` as a header does (RFC 7617)."""
+    """Build the Authorization header of `user:password` (RFC 7617)."""
     return f"Basic {b64encode(auth.get_secret_value().encode()).decode()}"

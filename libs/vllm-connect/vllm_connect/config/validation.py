@@ -1,4 +1,4 @@
-"""What a caller got wrong, said without the values that were given: one of them may be the key.
+"""Validation errors without the values that were given: one of them may be the key.
 
 `ChatVllm(temprature=0)` is `unknown argument 'temprature'; did you mean 'temperature'?`.
 """
@@ -18,23 +18,23 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     Args:
         name: The name given.
-        known: The names there are.
+        known: The names that exist.
 
     Returns:
-        The most similar one, None if none is similar.
+        The most similar one; None if no name is similar.
     """
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
-    """Refuse arguments that would otherwise vanish.
+    """Check that all arguments are known; an unknown one would be ignored silently.
 
     Args:
         given: Names of the arguments given.
         known: Names that are accepted.
 
     Raises:
-        ConfigurationError: A name is not known; the message has the one that was probably meant.
+        ConfigurationError: A name is not known; the message has the name that was probably meant.
     """
     for name in given:
         if name not in known:
@@ -44,7 +44,7 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
 
 
 def configuration_error(error: ValidationError) -> ConfigurationError:
-    """Say what a validation error says, without any value that was given.
+    """Convert pydantic's error into one without any value that was given.
 
     Raise the result outside of the `except` block: a chained exception would still hold the values.
 

@@ -1,11 +1,11 @@
-r"""Tool calls of a conversation, in a form that every server and template can read.
+r"""Repair of the tool calls in a conversation, so that every server and chat template accepts them.
 
-Servers read the arguments of every historical call, and one that is no JSON object fails the whole conversation for good,
-on every later turn. A result without its call, or a call without its result, is refused by many templates:
+Servers parse the arguments of every historical call, and arguments that are not a JSON object fail the conversation on
+every later turn, too. A result without its call, or a call without its result, is refused by many templates:
 
     {"function": {"name": "f", "arguments": "{\"a\": "}}  ->  {"invalid_arguments": "{\"a\": "}
 
-Nothing the model or a tool said is lost. Source: chat_utils.py of vLLM 0.8.5 to 0.32.0.
+Nothing that the model or a tool wrote is lost. Source: chat_utils.py of vLLM 0.8.5 to 0.32.0.
 """
 
 import json
@@ -17,12 +17,12 @@ __all__ = ["repair_history"]
 Message = dict[str, Any]
 NO_RESULT = "The call has no result."
 SHOWN = 64
-"""Characters of an id that a note shows; a model or a server wrote it."""
+"""Characters of an id that a note shows; a model or a server chose it."""
 WITHOUT_CALL = "Result of a tool call that is not in this conversation:"
 
 
 def repair_history(messages: Sequence[Message]) -> tuple[list[Message], list[str]]:
-    """Make the tool calls of a conversation whole.
+    """Repair the tool calls of a conversation.
 
     Args:
         messages: Wire messages; they are not changed.
@@ -32,8 +32,8 @@ def repair_history(messages: Sequence[Message]) -> tuple[list[Message], list[str
     """
     out: list[Message] = []
     notes: list[str] = []
-    waiting: list[str] = []  # ids of calls whose results have not come
-    moved: set[int] = set()  # where results were that stand behind their calls already
+    waiting: list[str] = []  # ids of calls without a result so far
+    moved: set[int] = set()  # old positions of results that were moved behind their calls
     for at, message in enumerate(messages):
         role = message.get("role")
         if role == "tool":
@@ -44,7 +44,7 @@ def repair_history(messages: Sequence[Message]) -> tuple[list[Message], list[str
             moved |= _late_results(messages, at, out, waiting, notes)
         _answer_missing(out, waiting, notes)
         if "tool_calls" in message:
-            message = _with_whole_calls(message, notes)  # noqa: PLW2901 - the message, repaired
+            message = _with_repaired_calls(message, notes)  # noqa: PLW2901 - the message, repaired
             waiting = [str(call.get("id") or "") for call in message.get("tool_calls") or ()]
         out.append(message)
     return out, notes
@@ -64,14 +64,14 @@ def _result(message: Message, waiting: list[str], notes: list[str]) -> Message:
 def _late_results(
     messages: Sequence[Message], at: int, out: list[Message], waiting: list[str], notes: list[str]
 ) -> set[int]:
-    """Put results that come later behind their calls, unless a later call has the same id; give where they were."""
+    """Move later results behind their calls, unless a later call has the same id; return their old positions."""
     found = set()
     for position in range(at, len(messages)):
         message = messages[position]
         called = str(message.get("tool_call_id") or "") if message.get("role") == "tool" else None
         if called is not None and called in waiting:
             waiting.remove(called)
-            notes.append(f"the result of {called[:SHOWN]!r} came late and is put behind its call")
+            notes.append(f"the result of {called[:SHOWN]!r} came late and is moved behind its call")
             out.append(message)
             found.add(position)
         again = [str(call.get("id") or "") for call in message.get("tool_calls") or ()]
@@ -82,22 +82,22 @@ def _late_results(
 
 def _answer_missing(out: list[Message], waiting: list[str], notes: list[str]) -> None:
     for called in waiting:
-        notes.append(f"the call {called[:SHOWN]!r} has no result and is answered in its place")
+        notes.append(f"the call {called[:SHOWN]!r} has no result and gets a placeholder")
         out.append({"role": "tool", "tool_call_id": called, "content": NO_RESULT})
     waiting.clear()
 
 
-def _with_whole_calls(message: Message, notes: list[str]) -> Message:
+def _with_repaired_calls(message: Message, notes: list[str]) -> Message:
     calls = message.get("tool_calls")
     if not calls:
         return {name: value for name, value in message.items() if name != "tool_calls"}
-    repaired = [_whole(call, notes) for call in calls]
+    repaired = [_repaired_call(call, notes) for call in calls]
     if all(new is old for new, old in zip(repaired, calls, strict=True)):
         return message
     return {**message, "tool_calls": repaired}
 
 
-def _whole(call: Any, notes: list[str]) -> Any:
+def _repaired_call(call: Any, notes: list[str]) -> Any:
     function = call.get("function") or {}
     arguments = function.get("arguments")
     if isinstance(arguments, str):
@@ -107,7 +107,7 @@ def _whole(call: Any, notes: list[str]) -> Any:
             text = "{}"
         else:
             notes.append(
-                f"the arguments of {str(call.get('id'))[:SHOWN]!r} are no JSON object and are sent as text in one"
+                f"the arguments of {str(call.get('id'))[:SHOWN]!r} are not a JSON object and are sent as text inside of one"
             )
             text = json.dumps({"invalid_arguments": arguments}, ensure_ascii=False)
     else:

@@ -1,10 +1,9 @@
-"""What a conversation may carry that others have written: URLs of media, and text with control tokens in it.
+"""Checks of what third parties may have put into a conversation: media URLs, and text with control tokens.
 
 `{"type": "image_url", "image_url": {"url": "file:/etc/passwd"}}` is refused, since the server would read its own disk, and
 so is `http://10.0.0.1/`, which it would reach from within its network, unless that is allowed. Media are never fetched and
-names never looked up here: any other `http:`, `https:` and `data:` goes to the server as it is. A model's control tokens,
-such as `<|im_end|>`, are part of any text and pass; where users are not trusted to open a turn of their own, they can be
-refused.
+names never resolved here: any other `http:`, `https:` and `data:` goes to the server as it is. A model's control tokens,
+such as `<|im_end|>`, are passed on as text by default; where users must not be able to open a turn, they can be refused.
 """
 
 import re
@@ -19,28 +18,28 @@ __all__ = ["check_media", "refuse_control_tokens"]
 SCHEMES = ("http://", "https://", "data:")
 
 URLS = ("image_url", "audio_url", "video_url")
-"""Where a server looks for a URL, whatever a part says its type is."""
+"""Keys in which a server looks for a URL, whatever the type of a part."""
 
 LONGEST_SCHEME = 8
 
 UNTRUSTED_ROLES = frozenset({"user", "tool", "function"})
-"""Roles whose text comes from outside; a developer writes the others, or the model does."""
+"""Roles whose text comes from outside; the others are written by a developer or by the model."""
 
 CONTROL_TOKEN = re.compile(
     r"<[|\uff5c][^<>|\uff5c\s]{1,64}[|\uff5c]>|</?s>|<bos>|<eos>|<(?:start|end)_of_turn>|\[/?INST\]|\[/?SYSTEM_PROMPT\]"
 )
-"""How the families spell what opens and closes a turn; bounded, so that it is linear on any text."""
+"""How model families write the start and the end of a turn; bounded, so that matching is linear."""
 
 
 def check_media(messages: Sequence[Mapping[str, Any]], *, private_allowed: bool) -> None:
-    """Refuse media that a server would read from anywhere but the web or the request.
+    """Check that a server reads media from the web or the request only.
 
     Args:
         messages: Wire messages.
-        private_allowed: Let URLs of private hosts pass.
+        private_allowed: Accept URLs of private hosts.
 
     Raises:
-        ConfigurationError: A part's URL has another scheme or a private host; the message shows where it stands, and
+        ConfigurationError: A part's URL has another scheme or a private host; the message shows its place and
             nothing of it but the scheme.
     """
     for at, message in enumerate(messages):
@@ -62,24 +61,24 @@ def check_media(messages: Sequence[Mapping[str, Any]], *, private_allowed: bool)
 
 
 def refuse_control_tokens(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse control tokens in what users and tools say.
+    """Check that the text of users and tools has no control tokens.
 
     Args:
         messages: Wire messages.
 
     Raises:
-        ConfigurationError: There is one; the message shows where, and nothing of the text.
+        ConfigurationError: It has one; the message shows where, and nothing of the text.
     """
     for at, message in enumerate(messages):
         if message.get("role") in UNTRUSTED_ROLES and any(map(CONTROL_TOKEN.search, _texts(message.get("content")))):
             raise ConfigurationError(
-                f"messages[{at}] holds a model's control token, such as <|im_end|>, which could open a turn of its own: "
-                "take it out, or set refuse_control_tokens=False"
+                f"messages[{at}] holds a model's control token, such as <|im_end|>, which could open another turn: "
+                "remove it, or set refuse_control_tokens=False"
             )
 
 
 def _urls(parts: Sequence[Any]) -> Iterator[tuple[int, str, str]]:
-    """List the URLs in a message's parts, each with the part's index and the key under which it stands."""
+    """Yield the URLs in a message's parts, each with the part's index and the key that holds it."""
     for index, part in enumerate(parts):
         if isinstance(part, Mapping):
             for key in URLS:
@@ -90,9 +89,9 @@ def _urls(parts: Sequence[Any]) -> Iterator[tuple[int, str, str]]:
 
 
 def _scheme(url: str) -> str:
-    """Name a URL's scheme, if it is one, and nothing else of it."""
+    """Describe a URL by its scheme and nothing else."""
     scheme, colon, _ = url[:20].partition(":")
-    return f"a {scheme}: URL" if colon and scheme.isascii() and scheme.isalnum() else "something that is no URL"
+    return f"a {scheme}: URL" if colon and scheme.isascii() and scheme.isalnum() else "something that is not a URL"
 
 
 def _texts(content: object) -> Iterator[str]:

@@ -1,10 +1,10 @@
 """Conversations in the order of roles that a model's chat template accepts.
 
-Many templates refuse a conversation that others take: a system message that is not the first, two user turns in a row, a
-system message at all, content in parts. The server answers 400 with the template's words, such as
+Many templates refuse a conversation that others accept: a system message that is not the first, two user turns in a row, a
+system message at all, content in parts. The server answers 400 with the template's message, such as
 `Conversation roles must alternate user/assistant/user/assistant/...`. A `MessagePolicy` says what to change, and is learned
-from those words. What is changed is changed the same way on every turn, so that an older turn reads as it did and the
-server's prefix cache holds it. Source: the templates of the families in family_policies.py and vLLM's issues about them.
+from that message. A change is the same on every turn, so that older turns stay as they were and the server's prefix cache
+hits. Source: the templates of the families in profiles.py and vLLM's issues about them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,27 +26,28 @@ class MessagePolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     developer: Literal["keep", "system"] = "keep"
-    """Send the developer's messages as the system's."""
+    """Send developer messages as system messages."""
     merge_leading_systems: bool = False
-    """Make one of the system messages that begin the conversation."""
+    """Merge the system messages at the beginning of the conversation."""
     late_systems: Literal["keep", "user"] = "keep"
-    """Send a system message that comes later as a user turn, marked as the system's."""
+    """Send a later system message as a user turn, marked `[system]`."""
     system: Literal["keep", "first_user"] = "keep"
-    """Put the leading system message before the text of the first user turn, for templates without a system role."""
+    """Prepend the leading system message to the first user turn, for templates without a system role."""
     alternate: bool = False
-    """Make one turn of user or assistant turns that follow each other; a user turn after a tool's result joins that, and
-    an empty one stands before an assistant's that begins the conversation."""
+    """Merge consecutive turns of the same role; a user turn after a tool result is merged into it, and an empty user turn is
+    added before an assistant turn that begins the conversation."""
     flat_content: bool = False
-    """Make one string of content that is a list of texts."""
+    """Join content that is a list of texts into one string."""
     tool_media: Literal["keep", "user"] = "keep"
     """Move images and other media of a tool's result into a user turn after the results."""
     split_tool_calls: bool = False
-    """Make a turn of each of several calls, with its result after it, for templates that take one call in a turn."""
+    """Split a turn with several calls into turns of one call, each with its result, for templates that accept one call in a
+    turn."""
     short_tool_call_ids: bool = False
-    """Make the ids of calls nine letters and digits, those excepted that are."""
+    """Replace the ids of calls by nine letters and digits, where they are not that already."""
 
     def changes(self) -> list[str]:
-        """List what the policy changes, in words for the answer's metadata."""
+        """List what the policy changes, for the answer's metadata."""
         return [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
 
 
@@ -54,7 +55,7 @@ SYSTEM_MARK = "[system] "
 
 UNCHANGED = MessagePolicy()
 
-LESSONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+COMPLAINTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("system message must be at the beginning", "system message can only be", "system messages must be"),
         {"merge_leading_systems": True, "late_systems": "user", "developer": "system"},
@@ -77,8 +78,8 @@ LESSONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ),
         {"developer": "system", "late_systems": "user", "merge_leading_systems": True},
     ),
-    # No server says that it is media in a tool's result which it does not take: most templates pass over them without a
-    # word, and one that wants strings says so as it does of any list. So both are changed.
+    # No server says that it does not accept media in a tool result: most templates ignore them silently, and one that
+    # wants strings complains as it does about any list. So both are changed.
     (
         ('can only concatenate str (not "list") to str', "content must be a string", "can only concatenate str (not"),
         {"flat_content": True, "tool_media": "user"},
@@ -86,35 +87,35 @@ LESSONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("only supports single tool-calls at once",), {"split_tool_calls": True}),
     (("tool call ids should be alphanumeric strings with length 9",), {"short_tool_call_ids": True}),
 )
-"""What servers say, in lower case, and what of a policy answers it."""
+"""What chat templates complain about, in lower case, and what of a policy to change."""
 
 
 ALTERNATION = "roles must alternate"
-UNSAID: tuple[dict[str, Any], ...] = ({"system": "first_user"}, {"split_tool_calls": True})
+IMPLIED: tuple[dict[str, Any], ...] = ({"system": "first_user"}, {"split_tool_calls": True})
 """What else a template may mean that asks for alternation: it counts a system message, or each of several results."""
 
 
 def learned_policies(policy: MessagePolicy, complaint: str) -> Iterator[MessagePolicy]:
-    """Learn from what the server says of a conversation.
+    """Find policies that a chat template's complaint asks for.
 
     Args:
         policy: The policy in force.
-        complaint: The text of its 400.
+        complaint: The text of the server's 400.
 
     Yields:
-        Policies that change more, the likeliest first; none where the text teaches nothing.
+        Policies that change more, the likeliest first; none where the text is not known.
     """
-    said = complaint.lower()
+    text = complaint.lower()
     learned = policy
-    for words, changes in LESSONS:
-        if any(word in said for word in words):
+    for phrases, changes in COMPLAINTS:
+        if any(phrase in text for phrase in phrases):
             learned = learned.model_copy(update=changes)
-    further = [learned.model_copy(update=changes) for changes in UNSAID] if ALTERNATION in said else []
+    further = [learned.model_copy(update=changes) for changes in IMPLIED] if ALTERNATION in text else []
     yield from (candidate for candidate in (learned, *further) if candidate != policy)
 
 
 def apply_policy(messages: Sequence[Message], policy: MessagePolicy) -> list[Message]:
-    """Put a conversation into the order that a policy asks for.
+    """Apply a policy to a conversation.
 
     Args:
         messages: Wire messages; they are not changed.
@@ -218,7 +219,7 @@ def _media_moved(messages: list[Message]) -> list[Message]:
 
 
 def _joined(first: Message, second: Message) -> Message:
-    """Make one message of two; who speaks second is named in the text."""
+    """Merge two messages; the second speaker's name is put into the text."""
     joined = {**first, **{name: value for name, value in second.items() if name not in first and name != "name"}}
     other = second.get("content")
     if second.get("name") and second["name"] != first.get("name"):
@@ -232,7 +233,7 @@ def _joined(first: Message, second: Message) -> Message:
 
 
 def _content(one: Any, other: Any) -> Any:
-    """Join two contents, an empty line between their texts."""
+    """Join two contents, a blank line between their texts."""
     if isinstance(one, list) or isinstance(other, list):
         return [*_parts(one), *_parts(other)]
     return "\n\n".join(text for text in (one, other) if text) if one or other else (one or other)

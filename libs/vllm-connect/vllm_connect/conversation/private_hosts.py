@@ -1,8 +1,8 @@
-"""Hosts that a server reaches and a stranger should not: private, loopback and link-local ones, told by their name alone.
+"""Private, loopback and link-local hosts, recognised by their name alone: a server reaches them, and strangers must not.
 
-`http://127.1/`, `http://[::ffff:10.0.0.1]/`, `http://2130706433/` and `http://metadata/` are private. Nothing is looked up:
-a public name may still lead to a private address, which only the server can see (`--allowed-media-domains`). Parsers of URLs
-disagree about some spellings, and a URL that may name two hosts counts as private.
+`http://127.1/`, `http://[::ffff:10.0.0.1]/`, `http://2130706433/` and `http://metadata/` are private. Nothing is resolved:
+a public name may still lead to a private address, which only the server can see (`--allowed-media-domains`). URL parsers
+disagree about some notations, and a URL that may name two hosts counts as private.
 Source: the IPv4 parser of the WHATWG URL standard; RFC 6890; RFC 6761.
 """
 
@@ -14,20 +14,20 @@ from urllib.parse import urlsplit
 __all__ = ["is_private"]
 
 INTERNAL = ("localhost", "local", "internal", "home.arpa", "lan", "intranet", "corp", "private")
-"""What the names of hosts within a network end in."""
+"""Suffixes of host names within a private network."""
 
 DOUBTFUL = re.compile(r"[\s%\x00-\x20\x7f]")
-"""What parsers read in more than one way where a host stands."""
+"""Characters in a host that URL parsers read in more than one way."""
 
 DROPPED = re.compile(r"[\\\t\r\n]")
-"""What some parsers drop, or take for a slash, wherever it stands."""
+"""Characters that some URL parsers drop, or read as a slash."""
 
 NAT64 = IPv6Network("64:ff9b::/96")
 HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 def is_private(url: str) -> bool:
-    """Tell whether a URL's host is, or may be, a private one.
+    """Check whether a URL's host is, or may be, private.
 
     Args:
         url: The URL; one that has no host, such as a `data:` URL, is not private.
@@ -53,7 +53,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(host)
     except ValueError:
-        return _spelt_otherwise(host)
+        return _legacy_ipv4(host)
     if isinstance(found, IPv4Address):
         return found
     if found in NAT64:
@@ -61,7 +61,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     return found.ipv4_mapped or found.sixtofour or found
 
 
-def _spelt_otherwise(host: str) -> IPv4Address | None:
+def _legacy_ipv4(host: str) -> IPv4Address | None:
     """Read an IPv4 address of one to four numbers, each decimal, octal or hexadecimal, the last filling what is left."""
     pieces = host.split(".")
     if not all(map(_is_number, pieces)):
@@ -69,7 +69,7 @@ def _spelt_otherwise(host: str) -> IPv4Address | None:
     numbers = [_number(piece) for piece in pieces]
     *first, last = numbers
     if len(pieces) > 4 or any(n > 255 for n in first) or last >= 256 ** (4 - len(first)):  # noqa: PLR2004 - bytes
-        return IPv4Address(0)  # no host at all, and no public one
+        return IPv4Address(0)  # not a valid host, and not a public one
     return IPv4Address(sum(n << (24 - 8 * at) for at, n in enumerate(first)) + last)
 
 

@@ -1,8 +1,8 @@
-"""A constraint in the prompt, for models that write better when they see what is enforced.
+"""The constraint of an answer, shown to the model in the prompt.
 
-A grammar only forbids words; what the fields are called and described, the model does not know. With `show_schema=True`
+A grammar only forbids tokens; the model does not see the names and descriptions of the fields. With `show_schema=True`
 the system message ends in "Answer with JSON that fits this JSON schema, and with nothing else:" and the schema.
-The words are the same for each call, so the server's prefix cache keeps hitting.
+The text is the same for every call, so the server's prefix cache hits.
 """
 
 import json
@@ -15,7 +15,7 @@ __all__ = ["show_constraint"]
 def show_constraint(
     messages: Sequence[dict[str, Any]], structured: Mapping[str, Any], response_format: Mapping[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """Say in the conversation what the answer must be.
+    """Add a description of the constraint to the conversation.
 
     Args:
         messages: The conversation, in OpenAI's shape; it is not changed.
@@ -25,18 +25,20 @@ def show_constraint(
     Returns:
         The conversation, its first system message longer, or a new one before it.
     """
-    words = _words(structured, response_format or {})
-    if words is None:
+    description = _description(structured, response_format or {})
+    if description is None:
         return list(messages)
     first = messages[0] if messages else {}
     if first.get("role") not in ("system", "developer"):
-        return [{"role": "system", "content": words}, *messages]
+        return [{"role": "system", "content": description}, *messages]
     content = first.get("content") or ""
-    longer = f"{content}\n\n{words}" if isinstance(content, str) else [*content, {"type": "text", "text": words}]
+    longer = (
+        f"{content}\n\n{description}" if isinstance(content, str) else [*content, {"type": "text", "text": description}]
+    )
     return [{**first, "content": longer}, *messages[1:]]
 
 
-def _words(structured: Mapping[str, Any], response_format: Mapping[str, Any]) -> str | None:
+def _description(structured: Mapping[str, Any], response_format: Mapping[str, Any]) -> str | None:
     named = response_format.get("json_schema")
     schema = structured.get("json") or (named.get("schema") if isinstance(named, Mapping) else None)
     if schema:

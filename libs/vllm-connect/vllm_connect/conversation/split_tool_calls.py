@@ -1,6 +1,6 @@
-"""Several calls of one turn as turns of one call each.
+"""A turn with several tool calls, split into turns of one call each.
 
-Llama 3's template refuses a turn of two calls for good, on every later turn too:
+Llama 3's template refuses a turn with two calls, on every later turn too:
 
     assistant(a, b), tool(a), tool(b)  ->  assistant(a), tool(a), assistant(b), tool(b)
 
@@ -16,7 +16,7 @@ Message = dict[str, Any]
 
 
 def split_turns(messages: Sequence[Message]) -> list[Message]:
-    """Make a turn of each call.
+    """Split every turn with several calls.
 
     Args:
         messages: Wire messages; they are not changed.
@@ -33,16 +33,16 @@ def split_turns(messages: Sequence[Message]) -> list[Message]:
             results.append(message)
             continue
         if calling is not None:
-            out += _parted(calling, results)
+            out += _split(calling, results)
             calling, results = None, []
         if len(message.get("tool_calls") or ()) > 1:
             calling = message
         else:
             out.append(message)
-    return out if calling is None else out + _parted(calling, results)
+    return out if calling is None else out + _split(calling, results)
 
 
-def _parted(calling: Message, results: Sequence[Message]) -> list[Message]:
+def _split(calling: Message, results: Sequence[Message]) -> list[Message]:
     out: list[Message] = []
     left = list(results)
     for index, call in enumerate(calling["tool_calls"]):

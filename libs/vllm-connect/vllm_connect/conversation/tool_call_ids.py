@@ -1,7 +1,7 @@
-"""Ids of tool calls as Mistral's templates want them: nine letters and digits.
+"""Tool-call ids as Mistral's templates require them: nine letters and digits.
 
-A history of another model has ids such as `call_0a1b`, and `Tool call IDs should be alphanumeric strings with length 9!` is
-all that the server says to it. Such an id becomes nine digits of its hash, the same on every turn; one that fits stays.
+The history of another model has ids such as `call_0a1b`, and the server answers `Tool call IDs should be alphanumeric
+strings with length 9!`. Such an id becomes nine digits of its hash, the same on every turn; a valid one stays.
 Source: the chat templates of mistralai.
 """
 
@@ -16,7 +16,7 @@ LENGTH = 9
 
 
 def shorten_tool_call_ids(messages: Sequence[Message]) -> list[Message]:
-    """Make each id of a call nine letters and digits, and that of its result the same.
+    """Replace the ids of calls and their results by nine letters and digits.
 
     Args:
         messages: Wire messages; they are not changed.

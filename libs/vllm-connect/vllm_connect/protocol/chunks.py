@@ -1,10 +1,10 @@
-r"""What a chat completion says, whole or in chunks: the only reader of the server's shapes.
+r"""Chat completions, whole or in chunks: the only reader of the server's response format.
 
 `{"choices":[{"index":0,"delta":{"content":"Hel"}}]}` is `TextDelta("Hel")`. A response and a chunk differ in the name
 of one field, `message` or `delta`; both are read here into the same deltas. Source: ChatCompletionResponse and
 ChatCompletionStreamResponse (openai/chat_completion/protocol.py, vLLM 0.8.5 to 0.33.0).
 
-Servers and proxies spell some things in more than one way, and all of them are read: reasoning as `reasoning` or
+Servers and proxies differ in some things, and all variants are read: reasoning as `reasoning` or
 `reasoning_content`, content as text or parts, arguments as text or an object, a tool call without index, without id,
 with its name or id repeated or in pieces, usage in three dialects.
 """
@@ -27,12 +27,13 @@ from vllm_connect.response.deltas import (
     Usage,
     UsageReport,
 )
+from vllm_connect.response.metadata import ON_REQUEST, OPENING
 
 __all__ = ["ChunkReader", "ServerError", "read_usage"]
 
 
 class ServerError(Exception):
-    """The server reports an error where an answer should be; `body` is its JSON object."""
+    """The server sent an error in place of an answer; `body` is its JSON object."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__("the server reports an error")
@@ -83,30 +84,17 @@ class _Response(Struct, gc=False):
 
 _DECODE = msgspec.json.Decoder(_Response).decode
 
-HEAD = ("id", "model", "created", "system_fingerprint", "service_tier")
-"""Facts of the response that every chunk repeats."""
-
-EXTRAS = (
-    "prompt_logprobs",
-    "prompt_token_ids",
-    "prompt_text",
-    "kv_transfer_params",
-    "ec_transfer_params",
-    "metrics",
-)
-"""Facts of the response that come once, where they were asked for."""
-
 CUT = frozenset({"abort", "error"})
-"""Finish reasons of an answer that is none."""
+"""Finish reasons of an answer that the server aborted."""
 
 MAX_DIGITS = 18
-"""Digits of a count; no server has used more tokens, and Python refuses to read thousands of them."""
+"""Digits of a token count; Python refuses to read thousands of them."""
 
 _PLAIN = _Message()
 
 
-def _has_extras(response: _Response) -> bool:
-    """Tell whether there is anything of `EXTRAS`; spelt out, since every chunk is asked."""
+def _has_requested(response: _Response) -> bool:
+    """Check whether a response has anything of `ON_REQUEST`; written out, since it runs for every chunk."""
     return not (
         response.metrics is None
         and response.prompt_token_ids is None
@@ -121,7 +109,7 @@ class ChunkReader:
     """Reads the chunks of one stream, or one whole response.
 
     Args:
-        new_id: Makes an id, from a tool's name and the call's index, for a call that has none.
+        new_id: Returns an id, from a tool's name and the call's index, for a call that has none.
 
     Attributes:
         finished: The choices that have ended.
@@ -141,28 +129,28 @@ class ChunkReader:
 
         Args:
             data: Its JSON text.
-            deltas: Takes what it says, in the model's order: reasoning, text, calls, end.
+            deltas: A list to append to, in the model's order: reasoning, text, calls, end.
 
         Raises:
-            ServerError: It is an error report.
-            ProtocolError: It is no JSON, or not of the API's shape.
+            ServerError: It is an error object.
+            ProtocolError: It is not JSON, or does not conform to the API.
         """
         try:
             response = _DECODE(data)
         except msgspec.ValidationError as error:
             raise ProtocolError(
-                f"the server's answer is not a chat completion: {error}; is the base URL a vLLM server?"
+                f"the server's answer is not a chat completion: {error}; check that base_url is a vLLM server"
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError(
-                f"the server's answer is not JSON: {error}; is there a proxy between?", code="invalid_json"
+                f"the server's answer is not JSON: {error}; a proxy may have changed it", code="invalid_json"
             ) from None
         if response.error is not None or response.object == "error":
             raise ServerError(msgspec.json.decode(data))
         if response.id != self._id or response.system_fingerprint is not None or not self._head:
             self._read_head(response, deltas)
-        if _has_extras(response):
-            given = ((name, getattr(response, name)) for name in EXTRAS)
+        if _has_requested(response):
+            given = ((name, getattr(response, name)) for name in ON_REQUEST)
             deltas.extend(Metadata({name: value}) for name, value in given if value is not None)
         for choice in response.choices or ():
             self._read_choice(choice, deltas)
@@ -173,12 +161,12 @@ class ChunkReader:
         known = self._head
         if not known:
             self._id = response.id
-            self._head = known = {name: value for name in HEAD if (value := getattr(response, name)) is not None}
+            self._head = known = {name: value for name in OPENING if (value := getattr(response, name)) is not None}
             if known:
                 deltas.append(Metadata(dict(known)))
         elif response.id != known.get("id") and response.id and "id" in known:
             raise ProtocolError(
-                "the stream changed its id on the way: a proxy mixes up two answers", code="crossed_streams"
+                "the stream's response id changed: a proxy may have mixed up two answers", code="crossed_streams"
             )
         elif response.system_fingerprint is not None and "system_fingerprint" not in known:
             known["system_fingerprint"] = response.system_fingerprint
@@ -217,7 +205,7 @@ class ChunkReader:
 
 
 def _parts(parts: list[Any], choice: int) -> list[Delta]:
-    """Read content parts: texts and objects with a text are the text, and what else there is stands in the metadata."""
+    """Read content parts: strings and objects with a text are the text, everything else goes into the metadata."""
     texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
     text = "".join(text for text in texts if isinstance(text, str))
     others = [part for part, text in zip(parts, texts, strict=True) if not isinstance(text, str)]
@@ -232,7 +220,7 @@ def read_usage(usage: dict[str, Any]) -> Usage:
         usage: The server's usage object.
 
     Returns:
-        The counts; what the server does not tell is None, or 0 where a count must be.
+        The counts; what the server does not report is None, or 0 for the required counts.
     """
     counts = _counts(usage)
     before = _counts(usage.get("prompt_tokens_details"))
@@ -251,7 +239,7 @@ def read_usage(usage: dict[str, Any]) -> Usage:
 
 
 def _counts(where: Any) -> dict[str, int]:
-    """Read what is a number, or digits."""
+    """Read the members that are numbers, or strings of digits."""
     if not isinstance(where, dict):
         return {}
     return {name: int(value) for name, value in where.items() if isinstance(value, int | float) or _is_count(value)}

@@ -1,7 +1,7 @@
-"""What is known of the server: version, models, context windows, and what follows from them.
+"""What a server reports about itself: version, models, context windows, request fields.
 
 `{"version": "0.32.0"}` and `{"data": [{"id": "demo", "root": "org/model", "max_model_len": 4096}]}`. Every probe may fail,
-behind a gateway for one, and what is not known counts as the newest. Source: /version, /v1/models and /openapi.json of
+for example behind a gateway, and an unknown version counts as the newest. Source: /version, /v1/models and /openapi.json of
 vLLM 0.8.5 to 0.33.0.
 """
 
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 MODELS_PROBE = HttpRequest("GET", "/v1/models")
-"""What to ask for the models that are served."""
+"""The request for the served models."""
 
 PROBES = (HttpRequest("GET", "/version"), MODELS_PROBE)
-"""What to ask a server; `ServerInfo.read` takes the answers in this order."""
+"""The requests that ask a server what it is; `ServerInfo.read` expects the answers in this order."""
 
 SCHEMA_PROBE = HttpRequest("GET", "/openapi.json")
-"""What to ask for the fields that it knows; a large answer."""
+"""The request for the fields that it supports; its answer is large."""
 
 VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 
@@ -56,13 +56,13 @@ class ModelCard(Struct, frozen=True):
 
 
 class ServerInfo(Struct, frozen=True):
-    """What a server says of itself.
+    """What a server reports about itself.
 
     Attributes:
-        version: Its version, None where it is not told or not a version.
-        version_text: The version as told.
-        models: The models it serves.
-        fields: The fields of a chat request that it knows, None where it was not asked or does not tell.
+        version: Its version; None where it is not reported or not a version number.
+        version_text: The version as reported.
+        models: The models that it serves.
+        fields: The fields of a chat request that it supports; None where they are not known.
     """
 
     version: Version | None = None
@@ -72,14 +72,14 @@ class ServerInfo(Struct, frozen=True):
 
     @classmethod
     def read(cls, answers: Sequence[bytes | None]) -> "ServerInfo":
-        """Read what a server answered.
+        """Parse the answers of a server.
 
         Args:
             answers: The bodies of the answers to `PROBES`, and to `SCHEMA_PROBE` where that was sent too; None
                 where there was no answer.
 
         Returns:
-            What they tell; an answer that is missing or not understood tells nothing.
+            What they report; an answer that is missing or not understood is ignored.
         """
         version, models, *schema = answers
         text, numbers = read_version(version)
@@ -91,13 +91,13 @@ class ServerInfo(Struct, frozen=True):
         return has_feature(self.version, feature)
 
     def unknown_fields(self, names: Iterable[str]) -> dict[str, str | None]:
-        """Find fields that the server would ignore without a word.
+        """Find fields that the server would ignore silently.
 
         Args:
             names: Names of fields of a request.
 
         Returns:
-            The names it does not know, each with the one that was probably meant; empty where it does not tell.
+            The unknown names, each with the one that was probably meant; empty where the fields are not known.
         """
         if self.fields is None:
             return {}
@@ -111,7 +111,7 @@ class ServerInfo(Struct, frozen=True):
         return None
 
     def context_window(self, name: str | None = None) -> int | None:
-        """Tell a model's context window in tokens; an adapter has its parent's."""
+        """Return a model's context window in tokens; an adapter has its parent's."""
         card = self.model(name)
         if card is None:
             return None
@@ -121,15 +121,15 @@ class ServerInfo(Struct, frozen=True):
         return card.max_model_len
 
     def root(self, name: str | None = None) -> str | None:
-        """Tell what is really served under a name; None where it is not known."""
+        """Return what is really served under a name; None where it is not known."""
         card = self.model(name)
         return None if card is None else card.root or card.id
 
     def advice(self, *, tool_parser: str | None = None, reasoning_parser: str | None = None) -> tuple[str, ...]:
-        """Say which flags would make the server do what is done here.
+        """List the server flags that would replace parsing on the client.
 
         Args:
-            tool_parser: The parser that was used here because the server has none.
+            tool_parser: The parser that the client used because the server has none.
             reasoning_parser: The same for reasoning.
 
         Returns:
@@ -152,17 +152,17 @@ def read_version(body: bytes | None) -> tuple[str | None, Version | None]:
         body: The body, None where there was none.
 
     Returns:
-        The version as told and as numbers, each None where it is not known.
+        The version as reported and as numbers, each None where it is not known.
     """
-    told = _object(body).get("version")
-    if not isinstance(told, str):
+    text = _object(body).get("version")
+    if not isinstance(text, str):
         return None, None
-    found = VERSION.match(told)
-    return told, (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+    found = VERSION.match(text)
+    return text, (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def read_fields(body: bytes | None) -> frozenset[str] | None:
-    """Read the fields of a chat request out of the answer of /openapi.json; None where there was none."""
+    """Read the fields of a chat request from the answer of /openapi.json; None where there was none."""
     value: Any = _object(body)
     for name in ("components", "schemas", "ChatCompletionRequest", "properties"):
         value = value.get(name)

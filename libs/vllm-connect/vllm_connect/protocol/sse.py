@@ -1,8 +1,8 @@
-r"""Server-sent events, from bytes in any pieces to the data of whole events.
+r"""Server-sent events: from bytes in any pieces to the data of complete events.
 
 `data: {"a": 1}\n\ndata: [DONE]\n\n` is two events. Rules: WHATWG HTML, section 9.2 "Server-sent events": one
 byte-order mark at the start, lines that end in LF, CR or CRLF, comments, an event ends at a blank line, an event
-without data or without its blank line is none. One rule is stricter: data that is not UTF-8 is an error,
+without data or without its blank line is ignored. One rule is stricter: data that is not UTF-8 is an error,
 because a replacement character in a tool's arguments would be a silent change.
 """
 
@@ -29,15 +29,15 @@ class NamedEvent(bytes):
 
 
 class SSEDecoder:
-    """Cuts a stream of bytes into events.
+    """Decodes a stream of bytes into events.
 
     Args:
-        max_event_bytes: Largest event, in bytes of its lines of data, however they are cut.
+        max_event_bytes: The largest event, in bytes of its data lines.
     """
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._limit = max_event_bytes
-        self._head: bytes | None = b""  # what came before the start could be told from a byte-order mark
+        self._head: bytes | None = b""  # the first bytes, until a byte-order mark can be ruled out
         self._line: list[bytes] = []  # pieces of the unfinished line
         self._line_size = 0
         self._after_cr = False
@@ -46,13 +46,13 @@ class SSEDecoder:
         self._name = ""
 
     def feed(self, data: bytes) -> list[str]:
-        """Take bytes and give the data of each event they complete.
+        """Decode the next bytes.
 
         Args:
-            data: Bytes of the stream, cut anywhere.
+            data: Bytes of the stream, split anywhere.
 
         Returns:
-            The data of each complete event, its lines joined by LF.
+            The data of each event that they complete, its lines joined by LF.
 
         Raises:
             ProtocolError: An event is too large, or is not UTF-8.
@@ -61,12 +61,12 @@ class SSEDecoder:
             return [event.decode() for event in self.feed_bytes(data)]
         except UnicodeDecodeError as error:
             raise ProtocolError(
-                f"the stream is not UTF-8 at byte {error.start} of an event: the server or a proxy corrupts it",
+                f"the stream is not UTF-8 at byte {error.start} of an event: the server or a proxy has corrupted it",
                 code="invalid_utf8",
             ) from None
 
     def feed_bytes(self, data: bytes) -> list[bytes]:
-        """Do as `feed`, but leave the data undecoded; a `NamedEvent` where the event has a name."""
+        """Decode the next bytes as `feed` does, but return bytes; a `NamedEvent` where the event has a name."""
         if self._head is not None:
             data = self._skip_mark(self._head + data)
         if self._after_cr and data:
@@ -103,12 +103,12 @@ class SSEDecoder:
     def _check(self, size: int) -> None:
         if size > self._limit:
             raise ProtocolError(
-                f"an event of the stream is larger than {self._limit} bytes: this is no answer of a model",
+                f"an event of the stream is larger than {self._limit} bytes: this is not an answer of a model",
                 code="response_too_large",
             )
 
     def _events(self, lines: bytes) -> list[bytes]:
-        """Read whole lines; each ends in LF."""
+        """Read complete lines; each ends in LF."""
         events: list[bytes] = []
         if self._data or self._name:
             first, blank, lines = self._to_blank(lines)
@@ -128,14 +128,14 @@ class SSEDecoder:
 
     @staticmethod
     def _to_blank(lines: bytes) -> tuple[bytes, bool, bytes]:
-        """Cut at the first blank line: what stands before it, whether there is one, what follows it."""
+        """Split at the first blank line: what precedes it, whether there is one, what follows it."""
         if lines.startswith(b"\n"):
             return b"", True, lines[1:]
         before, blank, after = lines.partition(b"\n\n")
         return before, bool(blank), after
 
     def _read_block(self, block: bytes, events: list[bytes], *, ended: bool = True) -> None:
-        """Read lines that hold no blank line but perhaps a first one; the event ends after them or goes on."""
+        """Read lines without a blank line, except perhaps the first; `ended` says whether the event ends after them."""
         if block.startswith(b"\n"):
             block = block[1:]
         self._read(block)

@@ -1,9 +1,9 @@
-r"""Tool calls as servers send them, put in order.
+r"""Tool calls as servers send them, normalized.
 
 `[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]`, then `[{"index":0,"function":{"arguments":"{}"}}]`.
-The API promises that `index` tells calls apart and that name and id come once. Servers have been seen to leave the
-index out, to give every call the index 0, to repeat name and id in every fragment, to send the name in pieces or after
-the arguments, and to send arguments as an object; here each call gets one index of ours, its id and its name once.
+The API promises that `index` tells calls apart and that name and id come once. Servers have been seen to omit the
+index, to give every call the index 0, to repeat name and id in every fragment, to send the name in pieces or after the
+arguments, and to send arguments as an object; here each call gets a new index, and its id and name once.
 """
 
 from collections.abc import Callable
@@ -37,19 +37,19 @@ class CallFragment(Struct, gc=False):
 
 
 class _Call:
-    """One call as far as it has come."""
+    """One call as far as it has arrived."""
 
-    __slots__ = ("arguments", "id", "index", "name", "told")
+    __slots__ = ("arguments", "emitted", "id", "index", "name")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.id = ""
         self.name = ""
         self.arguments: list[str] = []
-        self.told = False
+        self.emitted = False
 
     def complete(self) -> bool:
-        """Tell whether the arguments so far are whole, so that a name can only be the next call's."""
+        """Check whether the arguments are complete, so that a name can only be the next call's."""
         if not self.arguments or not self.arguments[-1].rstrip().endswith("}"):
             return False
         try:
@@ -64,7 +64,7 @@ class CallReader:
 
     Args:
         choice: The choice.
-        new_id: Makes an id, from a tool's name and the call's index, for a call that has none.
+        new_id: Returns an id, from a tool's name and the call's index, for a call that has none.
     """
 
     def __init__(self, choice: int, new_id: Callable[[str, int], str]) -> None:
@@ -74,39 +74,41 @@ class CallReader:
         self._at: dict[int, _Call] = {}
 
     def read(self, fragments: list[CallFragment], deltas: list[Delta]) -> None:
-        """Read fragments and append what they say."""
+        """Read fragments and append their deltas."""
         for fragment in fragments:
             function = fragment.function
             name = (function.name if function is not None else fragment.name) or ""
             arguments = _text(function.arguments if function is not None else fragment.arguments)
             call = self._call(fragment, name, arguments, deltas)
             call.id = call.id or fragment.id or ""
-            if name and not call.told and name != call.name:
+            if name and not call.emitted and name != call.name:
                 call.name += name
             if arguments:
                 call.arguments.append(arguments)
-                if call.told:
+                if call.emitted:
                     deltas.append(ToolCallDelta(call.index, None, None, arguments, self._choice))
                 elif call.name:
-                    self._tell(call, deltas)
+                    self._emit(call, deltas)
 
     def finish(self, deltas: list[Delta]) -> None:
-        """Append the calls that have a name, or arguments, and nothing after it."""
+        """Append the deltas of calls that were not emitted yet."""
         for call in self._calls:
-            if not call.told:
-                self._tell(call, deltas)
+            if not call.emitted:
+                self._emit(call, deltas)
 
     def _call(self, fragment: CallFragment, name: str, arguments: str, deltas: list[Delta]) -> _Call:
-        """Find the call that a fragment belongs to, or open one."""
+        """Find the call that a fragment belongs to, or start one."""
         last = self._calls[-1] if self._calls else None
         call = last if fragment.index is None else self._at.get(fragment.index)
         if call is not None and not self._is_next(call, fragment, name, arguments):
             return call
-        if self._calls and not self._calls[-1].told and self._calls[-1].name:
-            self._tell(self._calls[-1], deltas)
+        if self._calls and not self._calls[-1].emitted and self._calls[-1].name:
+            self._emit(self._calls[-1], deltas)
         if len(self._calls) == MAX_CALLS:
             raise ProtocolError(
-                f"the answer holds more than {MAX_CALLS} tool calls: the model is in a loop", code="too_many_calls"
+                f"the answer has more than {MAX_CALLS} tool calls: the model may be in a loop; "
+                "lower max_tokens, or set repetition_penalty",
+                code="too_many_calls",
             )
         call = _Call(len(self._calls))
         self._calls.append(call)
@@ -116,24 +118,24 @@ class CallReader:
 
     @staticmethod
     def _is_next(call: _Call, fragment: CallFragment, name: str, arguments: str) -> bool:
-        """Tell whether a fragment that claims to go on with a call opens another one."""
+        """Check whether a fragment with the index of a call starts another call."""
         if not name:
             return False
         if fragment.id and call.id:
             return fragment.id != call.id
         if fragment.index is None and fragment.id and call.name:
             return True
-        return bool(call.told and (name != call.name or (arguments and call.complete())))
+        return bool(call.emitted and (name != call.name or (arguments and call.complete())))
 
-    def _tell(self, call: _Call, deltas: list[Delta]) -> None:
-        call.told = True
+    def _emit(self, call: _Call, deltas: list[Delta]) -> None:
+        call.emitted = True
         call.id = call.id or self._new_id(call.name, call.index)
         arguments = "".join(call.arguments)
         deltas.append(ToolCallDelta(call.index, call.id, call.name, arguments, self._choice))
 
 
 def _text(arguments: Any) -> str:
-    """Write arguments as JSON text: verbatim where they are text, nothing where they are null."""
+    """Convert arguments to JSON text: verbatim where they are text, empty where they are null."""
     if arguments is None:
         return ""
     return arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()

@@ -1,8 +1,8 @@
 """A chat request, and the JSON body vLLM expects for it.
 
 `ChatRequest(messages=[{"role": "user", "content": "Hi"}], top_k=20).body()` is
-`{"messages": [{"role": "user", "content": "Hi"}], "top_k": 20}`: what nobody set is not sent, so that the
-server's defaults, which come from the model's own generation config, hold.
+`{"messages": [{"role": "user", "content": "Hi"}], "top_k": 20}`: what is not set is not sent, so that the
+server's defaults apply, which come from the model's own generation config.
 Source: ChatCompletionRequest (openai/chat_completion/protocol.py, vLLM 0.32.0) and its older versions.
 """
 
@@ -38,7 +38,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class RequestFields(BaseModel):
-    """What a caller may say about how an answer is generated; a field left None is not sent.
+    """The options of a request; a field that is None is not sent.
 
     Both model classes inherit these fields, so a value can be set once on the model and again for a call.
     """
@@ -121,54 +121,53 @@ class RequestFields(BaseModel):
     """vLLM's own constraint: exactly one of `json`, `regex`, `choice`, `grammar`, `structural_tag`."""
 
     check_constraints: Annotated[bool, NOT_SENT] = True
-    """Raise a `ConstraintError` where an ended answer breaks what was asked of it: a schema, a choice, a regular
-    expression, a required or named tool, one call at most; never sent."""
+    """Raise a `ConstraintError` where a complete answer violates a constraint of the request: a schema, a choice, a regular
+    expression, a required or named tool; never sent."""
 
     show_schema: Annotated[bool, SHAPES_PROMPT] = False
-    """Show the model, in the system message, what its answer is constrained to; never sent."""
+    """Describe the constraint of the answer to the model in the system message; never sent."""
     extract_json: Annotated[bool, NOT_SENT] = False
-    """Take the JSON out of the code fence or the prose that a model puts round it; text then comes at the end; never
-    sent."""
+    """Extract the JSON from a code fence or prose around it; the text then arrives at the end; never sent."""
     refusals: Annotated[Literal["text", "error"], NOT_SENT] = "text"
-    """What a refusal is, where the server marks one: the answer's text, with `refused` in the metadata, or a `RefusalError`;
-    never sent."""
+    """How a refusal is returned where the server marks one: as the answer's text, with `refused` in the metadata, or as a
+    `RefusalError`; never sent."""
 
     message_policy: Annotated[MessagePolicy | Literal["auto", "none"], SHAPES_PROMPT] = "auto"
-    """In which order the model's template takes messages: `auto` knows some families and learns from what the server says,
-    once for a model; `none` sends messages as they are; never sent."""
+    """How messages are arranged for the model's chat template: `auto` knows some families and learns from the server's error
+    messages, once for a model; `none` sends messages as they are; never sent."""
     repair_history: Annotated[bool, SHAPES_PROMPT] = True
-    """Put tool calls of the conversation into a form that every template can read: arguments that are no JSON object,
-    results without a call, calls without a result; never sent."""
+    """Repair tool calls of the conversation that chat templates refuse: arguments that are not a JSON object, results without
+    a call, calls without a result; never sent."""
 
     refuse_control_tokens: Annotated[bool, NOT_SENT] = False
-    """Refuse a model's control tokens, such as `<|im_end|>`, in what users and tools say; they pass otherwise; never sent."""
+    """Refuse a model's control tokens, such as `<|im_end|>`, in the text of users and tools; never sent."""
 
     allow_private_media: Annotated[bool, NOT_SENT] = False
-    """Send URLs of media at private, loopback and link-local hosts, and at names without a dot, which the server would
-    reach from within its network; they are refused otherwise; never sent."""
+    """Accept media URLs at private, loopback and link-local hosts, and at names without a dot, which the server would reach
+    within its network; never sent."""
 
     tool_parser: Annotated[Any, NOT_SENT] = "auto"
     """Who parses tool calls: `auto`, `server`, or the name of a format, or a `Format`; never sent."""
     reasoning_parser: Annotated[str | None, NOT_SENT] = "auto"
-    """Who splits reasoning off where the server does not: `auto`, a parser's name, or None for nobody; never sent."""
+    """How reasoning is split off where the server does not: `auto`, a parser's name, or None to leave it; never sent."""
 
     text_source: Annotated[Literal["auto", "content", "token_ids", "completions"], NOT_SENT] = "auto"
-    """Where the model's own words come from when calls are parsed here; never sent. `content` is the server's text;
-    `token_ids` asks for the answer's tokens and has them turned into text at its end, past parsers that eat calls;
-    `completions` renders the prompt with /tokenize and streams from /v1/completions, where no parser is, for text alone.
-    `auto` is `content` until an answer shows that the server eats calls, then `token_ids`."""
+    """Where the text comes from when calls are parsed here; never sent. `content` is the server's text; `token_ids` asks for
+    the answer's token ids and detokenizes them at its end, past server parsers that drop calls; `completions` renders the
+    prompt with /tokenize and streams from /v1/completions, where no parser is, for text only. `auto` is `content` until an
+    answer shows that the server drops calls, then `token_ids`."""
 
     calls_in_reasoning: Annotated[bool, NOT_SENT] = False
-    """Look for tool calls in reasoning too, where they are parsed here; never sent."""
+    """Find tool calls in reasoning too, where they are parsed here; never sent."""
     reasoning_as_answer: Annotated[bool, NOT_SENT] = False
-    """Take the reasoning for the answer where the server found no other; never sent."""
+    """Return the reasoning as the answer where there is no other; never sent."""
 
     repair: Annotated[bool, NOT_SENT] = False
-    """Repair a call's arguments that mean one thing and are not JSON, such as a Python literal; never sent, and off
-    unless asked for. Arguments then come when the answer has ended; `repaired_tool_calls` in the metadata names the calls."""
+    """Repair arguments that are not JSON but have one meaning, such as a Python literal; never sent. Arguments then arrive at
+    the end of the answer, and `repaired_tool_calls` in the metadata names the calls."""
 
     reasoning: Annotated[bool | Effort | None, FieldFacts(sent="converted", prompt="converted")] = None
-    """Thinking on, off, or with an effort; set through the keys that the model's template reads."""
+    """Thinking on, off, or with an effort; set through the template values that the model's chat template reads."""
     reasoning_effort: Annotated[Effort | None, TEMPLATE_KWARG] = None
     """The effort alone, sent as it is."""
     include_reasoning: Annotated[bool | None, CHAT_ONLY] = None
@@ -227,8 +226,8 @@ class RequestFields(BaseModel):
     extra_body: Annotated[dict[str, Any] | None, FieldFacts(sent="converted", merge=True)] = Field(
         default=None, repr=False
     )
-    """Anything else, merged deeply into the body last; unknown fields are ignored by the server. No place for a secret: it is
-    traced and serialised as other fields are, where `headers` are not."""
+    """Further fields, merged deeply into the body last; the server ignores those that it does not know. Not for secrets: it is
+    traced and serialised like other fields, while `headers` are not."""
 
 
 class ChatRequest(RequestFields):
@@ -336,14 +335,14 @@ SENT_AS_IS = fields_where(ChatRequest, lambda facts: facts.sent == "as_is")
 
 
 def _with_reasoning_content(message: dict[str, Any]) -> dict[str, Any]:
-    """Rename a message's reasoning to what servers before 0.12 read."""
+    """Convert a message's reasoning to the name that servers before 0.12 read."""
     if "reasoning" not in message:
         return message
     return {("reasoning_content" if name == "reasoning" else name): value for name, value in message.items()}
 
 
 def _set_thinking(body: dict[str, Any], reasoning: bool | str | None) -> None:
-    """Switch thinking by the names that templates read: `enable_thinking` (Qwen3, GLM, ...), `thinking` (DeepSeek)."""
+    """Set the template values that turn thinking on or off: `enable_thinking` (Qwen3, GLM, ...), `thinking` (DeepSeek)."""
     if reasoning is None:
         return
     on = reasoning not in (False, "none")

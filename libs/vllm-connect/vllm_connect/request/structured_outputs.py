@@ -1,9 +1,9 @@
-"""How an answer is constrained, in the spelling of each server version.
+"""Constraints of an answer, in the names of each server version.
 
 `StructuredOutputs(choice=["a", "b"])` is sent as `{"structured_outputs": {"choice": ["a", "b"]}}`, to servers
-before 0.11 as `{"guided_choice": ["a", "b"]}`, and to 0.11, which knows both, in the newer way. Since 0.12 the
-older names are ignored without an error. A JSON schema alone goes as `response_format`, which every version
-knows. Source: protocol.py of vLLM 0.8.5 to 0.33.0.
+before 0.11 as `{"guided_choice": ["a", "b"]}`, and to 0.11, which supports both, under the newer name. Since 0.12 the
+older names are ignored without an error. A JSON schema in `response_format` is supported by every version.
+Source: protocol.py of vLLM 0.8.5 to 0.33.0.
 """
 
 import difflib
@@ -22,7 +22,7 @@ KINDS = ("json_schema", "regex", "choice", "grammar", "structural_tag", "json_ob
 
 
 class StructuredOutputs(BaseModel):
-    """vLLM's own constraint: exactly one kind, and options for white space."""
+    """vLLM's own constraint: exactly one kind, and options for whitespace."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
@@ -39,12 +39,12 @@ class StructuredOutputs(BaseModel):
     json_object: bool | None = None
     """Any JSON object."""
     disable_any_whitespace: bool | None = None
-    """Forbid white space that JSON does not need, with which a weak model fills its budget. vLLM 0.32 ignores it in a
-    request, as it does `whitespace_pattern`: `--structured-outputs-config` of the server decides."""
+    """Forbid whitespace that JSON does not need. vLLM 0.32 ignores it in a request, as it does `whitespace_pattern`:
+    `--structured-outputs-config` of the server decides."""
     disable_additional_properties: bool | None = None
     """Forbid properties that the schema does not name."""
     whitespace_pattern: str | None = None
-    """Regular expression of the white space allowed in JSON."""
+    """Regular expression of the whitespace allowed in JSON."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "StructuredOutputs":
@@ -74,7 +74,7 @@ def constraint_fields(
     response_format: dict[str, Any] | None,
     version: Version | None,
 ) -> dict[str, Any]:
-    """Spell the constraints of a request.
+    """Convert the constraints of a request into fields of its body.
 
     Args:
         structured: vLLM's own constraint.
@@ -113,11 +113,11 @@ OLDER_NAMES = {
     "guided_whitespace_pattern": "whitespace_pattern",
     "guided_decoding_backend": None,
 }
-"""Names before vLLM 0.12, which later servers ignore, and what each is now; the backend is the server's choice now."""
+"""Names before vLLM 0.12, which later servers ignore, and their successors; the server chooses the backend now."""
 
 
 def translate_older(fields: dict[str, Any]) -> dict[str, Any]:
-    """Put constraints with names of older servers into `structured_outputs`.
+    """Translate constraints with names of older servers into `structured_outputs`.
 
     Args:
         fields: The fields of a request, `extra_body` among them; they are not changed.
@@ -126,7 +126,7 @@ def translate_older(fields: dict[str, Any]) -> dict[str, Any]:
         The fields in today's names.
 
     Raises:
-        ConfigurationError: A name looks like one of them and is none.
+        ConfigurationError: A name looks like one of them and is not.
     """
     extra = fields.get("extra_body")
     places = [fields, extra] if isinstance(extra, dict) else [fields]

@@ -1,6 +1,6 @@
-"""Which tool a model has to call, in the spelling of vLLM.
+"""Which tool a model has to call, as vLLM writes it.
 
-`any`, LangChain's word, is `required`; the name of a tool is `{"type": "function", "function": {"name": "add"}}`.
+`any`, LangChain's name, is `required`; the name of a tool is `{"type": "function", "function": {"name": "add"}}`.
 Source: ChatCompletionRequest.tool_choice of vLLM 0.32.0, which answers 400 to `any`.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["is_forced", "resolve_tool_choice"]
 def resolve_tool_choice(
     choice: str | bool | Mapping[str, Any] | None, tools: list[dict[str, Any]] | None
 ) -> str | dict[str, Any] | None:
-    """Spell a tool choice as vLLM does.
+    """Convert a tool choice into vLLM's form.
 
     Args:
         choice: `auto`, `none`, `required`, `any`, a boolean, a tool's name, or a dict in OpenAI's shape.
@@ -44,12 +44,12 @@ def resolve_tool_choice(
 
 
 def is_forced(choice: Any) -> bool:
-    """Tell whether a resolved tool choice forces a call."""
+    """Check whether a resolved tool choice forces a call."""
     return choice == "required" or isinstance(choice, dict)
 
 
 def _named(choice: Mapping[str, Any] | bool) -> Any:
-    """Read the name out of OpenAI's, Anthropic's or the bare shape."""
+    """Read the name from OpenAI's, Anthropic's or the plain form."""
     if not isinstance(choice, Mapping):
         return None
     function = choice.get("function")

@@ -20,13 +20,14 @@ from vllm_connect.response.deltas import (
     Usage,
     UsageReport,
 )
+from vllm_connect.response.metadata import GROWING
 from vllm_connect.response.tool_arguments import TRUNCATED, ArgumentsError, read_arguments, required_parameters
 
 __all__ = ["Completion", "InvalidToolCall", "ToolCall", "Usage", "fold", "fold_choices"]
 
 
 class ToolCall(Struct, frozen=True):
-    """A call that may be run.
+    """A call that may be executed.
 
     Attributes:
         id: Its id, unique in the conversation.
@@ -41,18 +42,18 @@ class ToolCall(Struct, frozen=True):
     known: bool | None = None
 
     def parsed(self) -> dict[str, Any]:
-        """Read the arguments by name."""
+        """Parse the arguments."""
         return read_arguments(self.arguments)
 
 
 class InvalidToolCall(Struct, frozen=True):
-    """A call that must not be run: truncated, malformed or nameless.
+    """A call that must not be executed: truncated, malformed or without a name.
 
     Attributes:
         id: Its id.
         name: The tool's name, as far as the model wrote it.
         arguments: The arguments' text, as far as the model wrote it.
-        error: Why it is invalid, in words.
+        error: Why it is invalid.
     """
 
     id: str
@@ -67,13 +68,13 @@ class Completion(Struct, frozen=True):
     Attributes:
         text: The answer's text, empty where there is none.
         reasoning: The model's reasoning, empty where there is none.
-        tool_calls: The calls that may be run, in the model's order.
-        invalid_tool_calls: The calls that may not, in the model's order.
-        finish_reason: Why the model stopped, None where the answer was cut.
+        tool_calls: The calls that may be executed, in the model's order.
+        invalid_tool_calls: The calls that must not be executed, in the model's order.
+        finish_reason: Why the model stopped; None where the answer was interrupted.
         stop_reason: The stop string or token id that matched.
         usage: Token counts of the request, None where not reported.
-        logprobs: Log probabilities of the tokens, None where not asked for.
-        metadata: What the server says beside the answer: `id`, `model`, `created` and the like.
+        logprobs: Log probabilities of the tokens, None where not requested.
+        metadata: What stands beside the answer; `vllm_connect.response.metadata` lists the keys.
         choice: Which of the `n` answers this is.
     """
 
@@ -93,13 +94,13 @@ def fold(deltas: Iterable[Delta], *, choice: int = 0, tools: Sequence[Mapping[st
     """Fold the deltas of one answer.
 
     Args:
-        deltas: Deltas in order; those of other choices are passed over.
+        deltas: Deltas in order; those of other choices are ignored.
         choice: The answer to fold.
-        tools: The request's tools in OpenAI's shape; a call of none of them is marked, not dropped.
+        tools: The request's tools in OpenAI's shape; a call of another tool is marked, not dropped.
 
     Returns:
         The answer. Arguments that are empty or `null` are `{}` unless the tool requires a parameter. A call
-        whose arguments are no strict JSON object, or that truncation may have cut, is invalid.
+        whose arguments are not a strict JSON object, or may be truncated, is invalid.
     """
     return _Answer(choice).add(deltas).completion(tools)
 
@@ -131,10 +132,6 @@ class _Call:
         self.ended: bool | None = None
 
 
-GROWING = ("token_ids", "non_text_parts")
-"""Lists of the metadata that come in pieces."""
-
-
 class _Answer:
     """A completion under construction."""
 
@@ -154,7 +151,7 @@ class _Answer:
                 self.usage = delta.usage
             elif isinstance(delta, Metadata):
                 if delta.choice is None or delta.choice == self.choice:
-                    self._tell(delta.values)
+                    self._add_metadata(delta.values)
             elif delta.choice != self.choice:
                 continue
             elif isinstance(delta, TextDelta):
@@ -169,7 +166,7 @@ class _Answer:
                 self.logprobs = [*(self.logprobs or ()), *delta.tokens]
         return self
 
-    def _tell(self, values: dict[str, Any]) -> None:
+    def _add_metadata(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
             if name in GROWING and isinstance(value, list):
                 self.metadata[name] = [*self.metadata.get(name, ()), *value]
@@ -191,12 +188,12 @@ class _Answer:
         for index in sorted(self.calls):
             call = self.calls[index]
             cut = index == last and not call.ended and reason in TRUNCATED
-            broken = "the call broke off, or its markup is damaged, before its end" if call.ended is False else None
-            judged = _judge(call, f"the answer was cut ({reason})" if cut else broken, tools)
-            if isinstance(judged, ToolCall):
-                valid.append(judged)
+            broken = "the call is incomplete or its markup is damaged" if call.ended is False else None
+            checked = _checked(call, f"the answer was truncated ({reason})" if cut else broken, tools)
+            if isinstance(checked, ToolCall):
+                valid.append(checked)
             else:
-                invalid.append(judged)
+                invalid.append(checked)
         return Completion(
             text="".join(self.text),
             reasoning="".join(self.reasoning),
@@ -211,7 +208,7 @@ class _Answer:
         )
 
 
-def _judge(call: _Call, cut: str | None, tools: Sequence[Mapping[str, Any]] | None) -> ToolCall | InvalidToolCall:
+def _checked(call: _Call, cut: str | None, tools: Sequence[Mapping[str, Any]] | None) -> ToolCall | InvalidToolCall:
     arguments = "".join(call.arguments)
     required = required_parameters(tools, call.name)
     if arguments.strip() in ("", "null") and not required:
@@ -220,7 +217,7 @@ def _judge(call: _Call, cut: str | None, tools: Sequence[Mapping[str, Any]] | No
         if cut:
             raise ArgumentsError(cut)
         if not call.name:
-            raise ArgumentsError("the call names no tool")
+            raise ArgumentsError("the call has no tool name")
         read_arguments(arguments)
     except ArgumentsError as error:
         return InvalidToolCall(call.id, call.name, arguments, str(error))

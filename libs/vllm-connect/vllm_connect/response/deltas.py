@@ -1,4 +1,4 @@
-"""The values every answer is made of.
+"""The values that every answer consists of.
 
 A server's bytes become a list of deltas, a parser turns deltas into deltas, and an answer is their fold.
 `{"delta": {"content": "Hel"}}` is `TextDelta("Hel")`; a whole message is the same deltas in larger pieces.
@@ -58,8 +58,8 @@ class ToolCallDelta(Struct, frozen=True, gc=False):
         name: The tool's name, whole, on its first delta.
         arguments: A verbatim piece of the arguments' JSON text, possibly empty.
         choice: Which of the `n` answers it belongs to.
-        ended: Whether the call's own end was seen in the text; a call that is left at False is broken. None where nobody
-            can tell, as in a server's stream.
+        ended: Whether the call's own end was seen in the text; a call that stays at False is incomplete. None where that
+            cannot be known, as in a server's stream.
     """
 
     index: int
@@ -78,7 +78,7 @@ class Finish(Struct, frozen=True, gc=False):
     """The end of one answer.
 
     Attributes:
-        reason: `stop`, `length`, `tool_calls`, `abort`, `repetition` or what a later server may say.
+        reason: `stop`, `length`, `tool_calls`, `abort`, `repetition`, or what a later server may add.
         stop_reason: The stop string or token id that matched, None for the end token.
         choice: Which of the `n` answers ended.
     """
@@ -95,9 +95,9 @@ class Usage(Struct, frozen=True, gc=False):
         prompt_tokens: Tokens of the rendered prompt.
         completion_tokens: Tokens generated, over all choices, reasoning included.
         total_tokens: Their sum.
-        cached_tokens: Prompt tokens that the prefix cache held; None where the server does not tell.
-        cache_creation_tokens: Prompt tokens that were put into the cache; None where untold.
-        reasoning_tokens: Generated tokens that were reasoning; None where untold.
+        cached_tokens: Prompt tokens from the prefix cache; None where the server does not report them.
+        cache_creation_tokens: Prompt tokens added to the cache; None where not reported.
+        reasoning_tokens: Generated tokens that were reasoning; None where not reported.
     """
 
     prompt_tokens: int = 0
@@ -116,7 +116,7 @@ class Usage(Struct, frozen=True, gc=False):
         return Usage(*(add(getattr(self, name), getattr(other, name)) for name in Usage.__struct_fields__))  # type: ignore[arg-type] # only those that may be None are
 
     def named(self) -> dict[str, int]:
-        """List the counts that both frameworks know by the server's names."""
+        """Return the counts by the server's names; those that are not reported are left out."""
         counts = {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -134,7 +134,7 @@ class UsageReport(Struct, frozen=True, gc=False):
 
     Attributes:
         usage: The counts.
-        choice: The choice reported on, where the server reports each on its own.
+        choice: The choice that the report is about, where the server reports each separately.
     """
 
     usage: Usage
@@ -154,13 +154,12 @@ class Logprobs(Struct, frozen=True):
 
 
 class Metadata(Struct, frozen=True):
-    """What the server or this client says about an answer beside the answer.
+    """What the server or this client adds to an answer.
 
-    Later values replace earlier ones of the same name, lists of token ids and of `non_text_parts` excepted, which grow.
+    Later values replace earlier ones of the same name, but for the lists in `vllm_connect.response.metadata.GROWING`.
 
     Attributes:
-        values: `id`, `model`, `created`, `system_fingerprint`, `token_ids`, `metrics` and the like; `non_text_parts` are
-            parts of the content that are no text, as the server wrote them.
+        values: The values by name; `vllm_connect.response.metadata` lists the names.
         choice: The choice it is about, None for the whole response.
     """
 

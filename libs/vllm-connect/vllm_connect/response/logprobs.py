@@ -1,4 +1,4 @@
-"""What the log probabilities of an answer's tokens say of the whole.
+"""Statistics of an answer's log probabilities.
 
 `[{"token": "Hel", "logprob": -0.1, …}, {"token": "lo", "logprob": -0.2, …}]` is an answer of probability `exp(-0.3)`.
 Source: the `logprobs.content` of a chat completion, natural logarithms.
@@ -15,7 +15,7 @@ Tokens = Iterable[Mapping[str, Any]]
 
 
 def sequence_logprob(tokens: Tokens) -> float:
-    """Sum up the natural logarithm of the answer's probability.
+    """Sum up the natural logarithms of the tokens' probabilities.
 
     Args:
         tokens: `Completion.logprobs`, or `response_metadata["logprobs"]["content"]`.
@@ -24,7 +24,7 @@ def sequence_logprob(tokens: Tokens) -> float:
 
 
 def mean_probability(tokens: Tokens) -> float:
-    """Give the geometric mean of the tokens' probabilities, from 0 to 1, which compares answers of different lengths.
+    """Compute the geometric mean of the tokens' probabilities, from 0 to 1, which compares answers of different lengths.
 
     Args:
         tokens: As for `sequence_logprob`; 1 for none.
@@ -34,20 +34,20 @@ def mean_probability(tokens: Tokens) -> float:
 
 
 def token_entropies(tokens: Tokens) -> list[float]:
-    """Give each token's entropy in nats, of the alternatives that the server told.
+    """Compute each token's entropy in nats over the alternatives that the server reports.
 
     Args:
         tokens: As for `sequence_logprob`, with `top_logprobs`.
 
     Returns:
-        The entropies. What the alternatives lack to a probability of 1 counts as one more, so that the number is a lower
-        bound of the true one.
+        The entropies. The probability that the alternatives do not cover counts as one more alternative, so that the number
+        is a lower bound of the true entropy.
     """
     return [_entropy(token) for token in tokens]
 
 
 def _entropy(token: Mapping[str, Any]) -> float:
-    told = {entry["token"]: entry["logprob"] for entry in (*(token.get("top_logprobs") or ()), token)}
-    shares = [math.exp(logprob) for logprob in told.values()]
+    reported = {entry["token"]: entry["logprob"] for entry in (*(token.get("top_logprobs") or ()), token)}
+    shares = [math.exp(logprob) for logprob in reported.values()]
     shares.append(max(0.0, 1.0 - math.fsum(shares)))
     return -math.fsum(share * math.log(share) for share in shares if share > 0)

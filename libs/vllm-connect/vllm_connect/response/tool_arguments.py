@@ -1,4 +1,4 @@
-"""What counts as a tool call's arguments: one strict JSON object (RFC 8259, section 4), and nothing else.
+"""The arguments of a tool call: one strict JSON object (RFC 8259, section 4), and nothing else.
 
 `{"city": "Tokyo"}` passes. `{"city": "Tok`, `{"a": NaN}`, `{"a": 1, "a": 2}`, `{}{}` and `[1]` do not.
 """
@@ -17,7 +17,7 @@ TRUNCATED = frozenset({"length", "abort", "error", "repetition"})
 
 
 class ArgumentsError(ValueError):
-    """Arguments that must not be run; the message is the reason, in words for the model and its user."""
+    """Arguments that must not be executed; the message is the reason, for the model and its user."""
 
 
 def read_arguments(text: str) -> dict[str, Any]:
@@ -33,26 +33,26 @@ def read_arguments(text: str) -> dict[str, Any]:
         ArgumentsError: The text is not one strict, finite, bounded JSON object.
     """
     if _size(text) > MAX_BYTES:
-        raise ArgumentsError(f"arguments are larger than {MAX_BYTES} bytes")
+        raise ArgumentsError(f"the arguments are larger than {MAX_BYTES} bytes")
     if _depth_exceeds(text, MAX_DEPTH):
-        raise ArgumentsError(f"arguments are nested deeper than {MAX_DEPTH} levels")
+        raise ArgumentsError(f"the arguments are nested deeper than {MAX_DEPTH} levels")
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise ArgumentsError(f"arguments are not valid JSON: {error.msg} at character {error.pos}") from None
+        raise ArgumentsError(f"the arguments are not valid JSON: {error.msg} at character {error.pos}") from None
     except ArgumentsError:
         raise
     except ValueError as error:  # an integer of more digits than Python converts
-        raise ArgumentsError(f"arguments hold an unusable number: {error}") from None
+        raise ArgumentsError(f"the arguments have a number that cannot be represented: {error}") from None
     if not isinstance(value, dict):
-        raise ArgumentsError(f"arguments are a JSON {_kind(value)}, not an object")
+        raise ArgumentsError(f"the arguments are a JSON {_kind(value)}, not an object")
     if "\\u" in text:
         _refuse_lone_surrogates(value)
     return value
 
 
 def required_parameters(tools: Sequence[Mapping[str, Any]] | None, name: str) -> Sequence[str] | None:
-    """Tell which parameters a tool requires.
+    """Find the parameters that a tool requires.
 
     Args:
         tools: The tools of the request in OpenAI's shape, None where they are not known.
@@ -81,18 +81,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ArgumentsError(f"arguments name {twice!r} twice")
+        raise ArgumentsError(f"the arguments have the key {twice!r} twice")
     return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ArgumentsError(f"arguments hold {name}, which is not JSON")
+    raise ArgumentsError(f"the arguments have {name}, which is not JSON")
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise ArgumentsError("arguments hold a number too large for a float")
+        raise ArgumentsError("the arguments have a number too large for a float")
     return value
 
 
@@ -126,15 +126,15 @@ def _depth_exceeds(text: str, limit: int) -> bool:
 
 
 def _size(text: str) -> int:
-    """Count bytes, but no more characters than it takes to know that they are too many."""
+    """Count bytes, up to the limit and a little beyond."""
     try:
         return len(text[: MAX_BYTES + 1].encode())
     except UnicodeEncodeError:
-        raise ArgumentsError("arguments hold half of a surrogate pair") from None
+        raise ArgumentsError("the arguments have a lone surrogate, which is not valid Unicode") from None
 
 
 def _refuse_lone_surrogates(value: dict[str, Any]) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise ArgumentsError("arguments hold half of a surrogate pair") from None
+        raise ArgumentsError("the arguments have a lone surrogate, which is not valid Unicode") from None

@@ -1,8 +1,8 @@
-"""What a JSON schema asks for that the server's grammar does not hold.
+"""Keywords of a JSON schema that the server's grammar does not enforce.
 
 `{"type": "string", "format": "date", "maxLength": 10}` is accepted by a server and one of the two ignored; a
-`uniqueItems` is refused with a 400, or ignored by older servers. Such a keyword is named with its path,
-`$.properties.n.uniqueItems`; the answer is checked against it all the same. Source: the xgrammar and guidance backends of
+`uniqueItems` is refused with a 400, or ignored by older servers. Such a keyword is reported with its path,
+`$.properties.n.uniqueItems`; the answer is validated against it all the same. Source: the xgrammar and guidance backends of
 vLLM 0.32.0, each rule tried on such a server.
 """
 
@@ -29,10 +29,10 @@ IGNORED = {
     "array": ("uniqueItems", "contains", "minContains", "maxContains"),
     "object": ("minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "unevaluatedProperties"),
 }
-"""Keywords that constrain a type and that a grammar cannot count or remember."""
+"""Keywords of a type that a context-free grammar cannot express."""
 
 ANYWHERE = ("not", "if", "then", "else", "dependencies")
-"""Keywords that no grammar holds, whatever the type."""
+"""Keywords that no grammar enforces, whatever the type."""
 
 REFUSED = frozenset({"contains", "maxContains", "minContains", "uniqueItems"})
 """Keywords for which the server refuses the whole schema."""
@@ -57,7 +57,7 @@ FORMATS = frozenset(
         "uuid",
     ]
 )
-"""Formats that a grammar holds; for any other the server refuses the whole schema."""
+"""Formats that a grammar enforces; for any other the server refuses the whole schema."""
 
 NOTES = frozenset(
     [
@@ -77,26 +77,26 @@ NOTES = frozenset(
 )
 """Keywords that constrain nothing."""
 
-TYPE_WORDS = {
+TYPE_KEYWORDS = {
     "string": ("pattern", "minLength", "maxLength", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
-"""Keywords that hold for one type alone and leave others be, which a grammar does not do without a `type`."""
+"""Keywords of one type, which a grammar ignores without a `type`."""
 
 NESTED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 SINGLE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
 
-CHECKED = "the grammar may ignore it; the answer is checked when it has come"
+CHECKED = "the grammar may ignore it; the answer is validated when it is complete"
 
 
 class Finding(NamedTuple):
-    """A keyword that the server may not hold.
+    """A keyword that the server may not enforce.
 
     Attributes:
-        path: Where it stands, `$.properties.n.multipleOf`.
+        path: Its place, `$.properties.n.multipleOf`.
         keyword: The keyword.
-        advice: What becomes of it.
+        advice: What happens to it, and what to do.
     """
 
     path: str
@@ -105,13 +105,13 @@ class Finding(NamedTuple):
 
 
 def lint_schema(schema: Mapping[str, Any]) -> list[Finding]:
-    """List what of a schema the server may not hold.
+    """List the keywords of a schema that the server may not enforce.
 
     Args:
         schema: A JSON schema.
 
     Returns:
-        The findings, outermost first; empty for a schema that a grammar holds whole.
+        The findings, outermost first; empty for a schema that a grammar enforces completely.
     """
     return list(_findings(schema, "$"))
 
@@ -119,14 +119,14 @@ def lint_schema(schema: Mapping[str, Any]) -> list[Finding]:
 def _findings(schema: Any, path: str) -> Iterator[Finding]:
     if not isinstance(schema, Mapping):
         return
-    for keyword, advice in {**_of_type(schema), **_of_form(schema)}.items():
+    for keyword, advice in {**_of_type(schema), **_beside_others(schema)}.items():
         yield Finding(f"{path}.{keyword}", keyword, advice)
     for where, inner in _below(schema, path):
         yield from _findings(inner, where)
 
 
 def _of_type(schema: Mapping[str, Any]) -> dict[str, str]:
-    """Find keywords that a grammar does not hold for the schema's type."""
+    """Find keywords that a grammar does not enforce for the schema's type."""
     types = schema.get("type")
     kinds = [types] if isinstance(types, str) else list(types or ())
     found = {
@@ -138,39 +138,41 @@ def _of_type(schema: Mapping[str, Any]) -> dict[str, str]:
         advice = "beside pattern or format the grammar ignores it; put the length into the pattern"
         found.update((keyword, advice) for keyword in ("minLength", "maxLength") if keyword in schema)
     if not kinds and schema.keys().isdisjoint(("enum", "const", "$ref")):
-        advice = "without a type the grammar ignores it; say which type is meant"
-        found.update((word, advice) for words in TYPE_WORDS.values() for word in words if word in schema)
+        advice = "without a type the grammar ignores it; add the type"
+        found.update((word, advice) for words in TYPE_KEYWORDS.values() for word in words if word in schema)
     if "format" in schema and schema["format"] not in FORMATS:
-        found["format"] = "no grammar knows this format and it is not checked; give a pattern"
+        found["format"] = "no grammar supports this format, and it is not validated; use a pattern"
     found.update(
-        (word, "beyond 64 bits; the answer is checked instead") for word in BOUNDS if beyond_64_bits(schema, word)
+        (word, "beyond 64 bits, which the grammar does not support; the answer is validated instead")
+        for word in BOUNDS
+        if beyond_64_bits(schema, word)
     )
     return found
 
 
-def _of_form(schema: Mapping[str, Any]) -> dict[str, str]:
-    """Find keywords that a grammar does not hold beside others."""
+def _beside_others(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Find keywords that a grammar does not enforce beside others."""
     found: dict[str, str] = {}
     if len(schema.get("allOf") or ()) > 1:
-        found["allOf"] = "the grammar does not join branches; the answer is checked when it has come"
-    if len(schema.get("oneOf") or ()) > 1 and "discriminator" not in schema and not _apart(schema["oneOf"]):
-        found["oneOf"] = "the grammar takes it for anyOf; the answer is checked when it has come"
+        found["allOf"] = "the grammar does not merge branches; the answer is validated when it is complete"
+    if len(schema.get("oneOf") or ()) > 1 and "discriminator" not in schema and not _are_disjoint(schema["oneOf"]):
+        found["oneOf"] = "the grammar reads it as anyOf; the answer is validated when it is complete"
     reference = schema.get("$ref")
     if isinstance(reference, str) and not reference.startswith("#"):
-        found["$ref"] = "a reference outside of the schema is not followed: put the schema here"
+        found["$ref"] = "a reference outside of the schema is not resolved: inline the schema"
     for form in ("$ref", "anyOf", "oneOf"):
         beside = schema.keys() - NOTES - {form, "type", "discriminator"} if form in schema else set()
         found.update((word, f"beside {form} the grammar ignores it") for word in sorted(beside) if word not in found)
     if "enum" in schema and schema.keys() - NOTES - {"enum"} and not _allows_all(schema):
-        found["enum"] = "the grammar lets values pass that the keywords beside it forbid"
+        found["enum"] = "the grammar allows values that the keywords beside it forbid"
     declared = schema.get("properties") or {}
     if any(name not in declared for name in schema.get("required") or ()) and "required" not in found:
-        found["required"] = "a name in it is no property, and the grammar ignores it"
+        found["required"] = "a name in it is not a property, and the grammar ignores it"
     return found
 
 
-def _apart(branches: list[Any]) -> bool:
-    """Tell whether no value can fit two branches, by their types."""
+def _are_disjoint(branches: list[Any]) -> bool:
+    """Check whether no value can match two branches, by their types."""
     seen: set[str] = set()
     for branch in branches:
         types = branch.get("type") if isinstance(branch, Mapping) else None
@@ -183,14 +185,14 @@ def _apart(branches: list[Any]) -> bool:
 
 
 def _allows_all(schema: Mapping[str, Any]) -> bool:
-    """Tell whether the keywords beside an `enum` say nothing but the type of all its values."""
+    """Check whether the keywords beside an `enum` only give the type of all its values."""
     if schema.keys() - NOTES - {"enum", "type"}:
         return False
     return all(is_of_type(value, schema.get("type")) for value in schema["enum"])
 
 
 def is_of_type(value: Any, types: Any) -> bool:
-    """Tell whether a value is of a schema's `type`, which is a name or a list of names."""
+    """Check whether a value is of a schema's `type`, which is a name or a list of names."""
     wanted = (types,) if isinstance(types, str) else tuple(types or ())
     if type(value) is float and value.is_integer() and "integer" in wanted:
         return True
@@ -209,13 +211,13 @@ JSON_TYPES = {
 
 
 def beyond_64_bits(schema: Mapping[str, Any], keyword: str) -> bool:
-    """Tell whether a bound does not fit the server's integers: a schema with such a one makes it fail."""
+    """Check whether a bound exceeds the server's integers, which makes it refuse the schema."""
     bound = schema.get(keyword)
     return isinstance(bound, int) and not -(2**63) <= bound < 2**63
 
 
 def _below(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    """List the schemas right inside a schema, each with its path."""
+    """Yield the direct subschemas of a schema, each with its path."""
     for keyword in NESTED:
         named = schema.get(keyword)
         if isinstance(named, Mapping):

@@ -1,8 +1,8 @@
-"""A JSON schema in words that every backend knows.
+"""JSON schemas rewritten in keywords that every grammar backend supports.
 
-`{"allOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]}`, of which a grammar holds nothing, is
-`{"properties": {"a": {}, "b": {}}}`, of which it holds all. What cannot be said otherwise and makes the server refuse the
-schema, `uniqueItems` of a `set`, is left out of what is sent, and the answer is held against the schema as it was given.
+`{"allOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]}`, of which a grammar enforces nothing, is
+`{"properties": {"a": {}, "b": {}}}`, of which it enforces all. What cannot be rewritten and makes the server refuse the
+schema, `uniqueItems` of a `set`, is left out of what is sent, and the answer is validated against the original schema.
 Source: the xgrammar and guidance backends of vLLM 0.32.0, each rule tried on such a server.
 """
 
@@ -23,10 +23,10 @@ from vllm_connect.schema.lint import (
 
 __all__ = ["rewrite_schema", "sendable_schema", "with_null_as_type"]
 
-JOINED = ("properties", "$defs", "definitions")
-"""Keywords whose values are joined name by name."""
+MERGED = ("properties", "$defs", "definitions")
+"""Keywords whose values are merged name by name."""
 
-OWN = frozenset(
+CONTEXTUAL = frozenset(
     [
         "additionalProperties",
         "contains",
@@ -42,45 +42,45 @@ OWN = frozenset(
         "unevaluatedProperties",
     ]
 )
-"""Keywords that speak of their neighbours, so that a schema with one of them cannot be joined with another."""
+"""Keywords that depend on their neighbours, so that a schema with one of them cannot be merged with another."""
 
 
 def rewrite_schema(schema: Any) -> Any:
-    """Say the same in words that every backend knows.
+    """Rewrite a schema in keywords that every backend supports.
 
     Args:
         schema: A JSON schema; it is not changed.
 
     Returns:
-        A schema that the same values fit: `const` as an `enum` of one, an `allOf` as what it joins, what stands beside
-        an `anyOf` or a `$ref` within it, a name that is only required as a property, OpenAPI's `nullable` as a type, an
-        `enum` without what the type beside it forbids.
+        An equivalent schema: `const` as an `enum` of one value, an `allOf` merged, keywords beside an `anyOf` or a `$ref`
+        moved into it, a name that is only required as a property, OpenAPI's `nullable` as a type, an `enum` without the
+        values that the type beside it forbids.
     """
     plain = with_null_as_type(schema)
     return _rewritten(plain, plain)
 
 
 def sendable_schema(schema: Any) -> Any:
-    """Say as much of a schema as the server takes.
+    """Rewrite a schema so that the server accepts it.
 
     Args:
         schema: A JSON schema; it is not changed.
 
     Returns:
-        A schema that all values fit that fit the one given.
+        A schema that accepts every value that the given one accepts.
     """
-    return _loosened(rewrite_schema(schema))
+    return _accepted(rewrite_schema(schema))
 
 
 def with_null_as_type(schema: Any) -> Any:
-    """Say OpenAPI's `nullable`, which JSON Schema does not know, as a type.
+    """Convert OpenAPI's `nullable`, which JSON Schema does not have, into a type.
 
     Args:
         schema: A schema; it is not changed.
     """
     if not isinstance(schema, Mapping):
         return schema
-    out = _within(schema, with_null_as_type)
+    out = _map_subschemas(schema, with_null_as_type)
     if out.get("nullable") is True and isinstance(out.get("type"), str) and "enum" not in out:
         del out["nullable"]
         out["type"] = [out["type"], "null"]
@@ -90,22 +90,24 @@ def with_null_as_type(schema: Any) -> Any:
 def _rewritten(schema: Any, root: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
-    out = _within(schema, lambda inner: _rewritten(inner, root))
+    out = _map_subschemas(schema, lambda inner: _rewritten(inner, root))
     if "const" in out and "enum" not in out:
         out["enum"] = [out.pop("const")]
-    return _narrowed(_declared(_spread(_followed(_joined(out, root), root))))
+    return _with_enum_narrowed(
+        _with_required_declared(_with_any_of_distributed(_with_ref_inlined(_with_all_of_merged(out, root), root)))
+    )
 
 
-def _narrowed(schema: dict[str, Any]) -> dict[str, Any]:
-    """Take out of an `enum` what the type beside it forbids, which a grammar would let pass."""
+def _with_enum_narrowed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Remove from an `enum` what the type beside it forbids, which a grammar would allow."""
     if "enum" not in schema or "type" not in schema:
         return schema
     kept = [value for value in schema["enum"] if is_of_type(value, schema["type"])]
     return {**schema, "enum": kept} if kept else schema
 
 
-def _within(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """Change the schemas right inside a schema."""
+def _map_subschemas(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Apply a change to the direct subschemas of a schema."""
     out = dict(schema)
     for name, value in schema.items():
         if name in NESTED and isinstance(value, Mapping):
@@ -117,21 +119,21 @@ def _within(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str
     return out
 
 
-def _joined(schema: dict[str, Any], root: Any) -> dict[str, Any]:
-    """Put what an `allOf` joins in its place, and what its branches name where there is more than one."""
+def _with_all_of_merged(schema: dict[str, Any], root: Any) -> dict[str, Any]:
+    """Merge the branches of an `allOf` into the schema, resolving references where there is more than one branch."""
     branches = schema.get("allOf")
     if not isinstance(branches, list) or not branches:
         return schema
     joined: dict[str, Any] | None = {name: value for name, value in schema.items() if name != "allOf"}
     alone = len(branches) == 1 and not schema.keys() - NOTES - {"allOf"}
     for branch in branches:
-        named = None if alone else _named(branch, root)
-        joined = None if joined is None else _both(joined, branch if named is None else named)
+        named = None if alone else _resolved(branch, root)
+        joined = None if joined is None else _merged(joined, branch if named is None else named)
     return schema if joined is None else joined
 
 
-def _named(schema: Any, root: Any) -> dict[str, Any] | None:
-    """Give the schema that a `$ref` alone names; None where it is none, names nothing here, or refers to others."""
+def _resolved(schema: Any, root: Any) -> dict[str, Any] | None:
+    """Find the schema that a lone `$ref` refers to; None where it is not found, or has references itself."""
     reference = schema.get("$ref") if isinstance(schema, Mapping) and not schema.keys() - NOTES - {"$ref"} else None
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return None
@@ -141,13 +143,13 @@ def _named(schema: Any, root: Any) -> dict[str, Any] | None:
     return _rewritten(found, root) if isinstance(found, Mapping) and not _refers(found) else None
 
 
-def _followed(schema: dict[str, Any], root: Any) -> dict[str, Any]:
-    """Put the schema that a `$ref` names in its place, where keywords beside it would be ignored."""
+def _with_ref_inlined(schema: dict[str, Any], root: Any) -> dict[str, Any]:
+    """Inline a `$ref` with keywords beside it, which would be ignored."""
     rest = {name: value for name, value in schema.items() if name != "$ref"}
     if "$ref" not in schema or not rest.keys() - NOTES:
         return schema
-    named = _named({"$ref": schema["$ref"]}, root)
-    return schema if named is None else _both(rest, named) or schema
+    named = _resolved({"$ref": schema["$ref"]}, root)
+    return schema if named is None else _merged(rest, named) or schema
 
 
 def _refers(schema: Any) -> bool:
@@ -156,39 +158,39 @@ def _refers(schema: Any) -> bool:
     return isinstance(schema, list) and any(_refers(value) for value in schema)
 
 
-def _spread(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put what stands beside an `anyOf` into each of its branches."""
+def _with_any_of_distributed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Move keywords beside an `anyOf` into each of its branches."""
     branches = schema.get("anyOf")
     notes = {name: value for name, value in schema.items() if name in NOTES}
     beside = {name: value for name, value in schema.items() if name not in NOTES and name != "anyOf"}
     if not isinstance(branches, list) or not beside or "oneOf" in beside or "$ref" in beside:
         return schema
-    both = [_both(beside, branch) for branch in branches]
+    both = [_merged(beside, branch) for branch in branches]
     return schema if any(branch is None for branch in both) else {**notes, "anyOf": both}
 
 
-def _both(one: Mapping[str, Any], other: Any) -> dict[str, Any] | None:
-    """Join two schemas to one that the values fit that fit both; None where that cannot be said."""
+def _merged(one: Mapping[str, Any], other: Any) -> dict[str, Any] | None:
+    """Merge two schemas into one that accepts what both accept; None where that is not possible."""
     if not isinstance(other, Mapping) or "$ref" in one or "$ref" in other:
         alone = isinstance(other, Mapping) and not one.keys() - NOTES
         return {**one, **other} if alone and isinstance(other, Mapping) else None
-    if one.keys() - NOTES and other.keys() - NOTES and (OWN & one.keys() or OWN & other.keys()):
+    if one.keys() - NOTES and other.keys() - NOTES and (CONTEXTUAL & one.keys() or CONTEXTUAL & other.keys()):
         return None
     out = dict(one)
     for name, value in other.items():
         if name not in out or out[name] == value:
             out[name] = value
-        elif name in JOINED and all(out[name][key] == value[key] for key in out[name].keys() & value.keys()):
+        elif name in MERGED and all(out[name][key] == value[key] for key in out[name].keys() & value.keys()):
             out[name] = {**out[name], **value}
         elif name == "required":
             out[name] = list(dict.fromkeys([*out[name], *value]))
-        elif name in JOINED or name not in NOTES:
+        elif name in MERGED or name not in NOTES:
             return None
     return out
 
 
-def _declared(schema: dict[str, Any]) -> dict[str, Any]:
-    """Make a name that is only required a property, which may be anything that other properties may be."""
+def _with_required_declared(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add a property for a name that is only required, with the schema of additional properties."""
     names = schema.get("required") or ()
     other = schema.get("additionalProperties", True)
     declared = schema.get("properties", {})
@@ -199,15 +201,15 @@ def _declared(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": {**declared, **dict.fromkeys(missing, anything)}}
 
 
-def _loosened(schema: Any) -> Any:
-    """Leave out what makes the server refuse a schema; not within a `not` or an `if`, where less asks for more."""
+def _accepted(schema: Any) -> Any:
+    """Remove what makes the server refuse a schema; not within a `not` or an `if`, where removing would restrict."""
     if not isinstance(schema, Mapping):
         return schema
     kept = {name: value for name, value in schema.items() if not _is_refused(schema, name)}
     closed = {name: kept.pop(name) for name in ("not", "if") if name in kept}
-    out = {**_within(kept, _loosened), **closed}
+    out = {**_map_subschemas(kept, _accepted), **closed}
     if out.get("oneOf") != kept.get("oneOf") and "anyOf" not in out:
-        out["anyOf"] = out.pop("oneOf")  # a value may now fit two branches
+        out["anyOf"] = out.pop("oneOf")  # a value may now match two branches
     return out
 
 

@@ -1,9 +1,9 @@
-"""Regular expressions of a user tried on a model's text, which no expression may turn into a search without an end.
+"""User-supplied regular expressions matched against a model's text in bounded time.
 
-Python tries the ways through an expression one after the other. `(a+)+$` has exponentially many for a text that does not
-match, and `a*b*c*`, with three repetitions, up to the third power of the text's length. So an expression that repeats
-what itself repeats or chooses is not tried, nor any on a text for which the number of ways could pass `MOST_WAYS`: then
-the server's grammar is trusted. So it is with an expression that is not Python's.
+Python's engine backtracks: `(a+)+$` takes exponential time on a text that does not match, and `a*b*c*`, with three
+repetitions, up to the third power of the text's length. So an expression that repeats a group which itself repeats or
+has alternatives is not run, nor any expression on a text for which the number of paths could exceed `MAX_PATHS`: then the
+server's grammar is trusted. The same holds for an expression that is not valid in Python.
 """
 
 import re
@@ -13,12 +13,12 @@ from typing import Any
 
 __all__ = ["guarded_patterns", "matches_whole"]
 
-MOST_WAYS = 10**8
-"""Ways through an expression up to which it is tried, about a second's worth."""
+MAX_PATHS = 10**8
+"""Paths through an expression up to which it is run, about a second's worth."""
 
 
 def matches_whole(pattern: str, text: str) -> bool:
-    """Tell whether a text matches, white space around it aside; True where that cannot be told."""
+    """Check whether a text matches, ignoring whitespace around it; True where that cannot be decided."""
     compiled = _compiled(pattern)
     if compiled is None or not _is_short(pattern, text):
         return True
@@ -26,10 +26,10 @@ def matches_whole(pattern: str, text: str) -> bool:
 
 
 def guarded_patterns(validator: Any) -> dict[str, Any]:
-    """Give the keywords that try patterns, so that they do within bounds.
+    """Return the validators of keywords with patterns, in bounded time.
 
     Args:
-        validator: A class of `jsonschema`'s validators, whose keywords these are in place of.
+        validator: A class of `jsonschema`'s validators, whose keywords these replace.
     """
     from jsonschema.exceptions import ValidationError  # noqa: PLC0415 - slow to import, and few need it
 
@@ -41,11 +41,11 @@ def guarded_patterns(validator: Any) -> dict[str, Any]:
             yield ValidationError("the text does not match the pattern")
 
     def named(checker: Any, wanted: Mapping[str, Any], value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        if all(_can_be_tried(each, value) for each in wanted):
+        if all(_can_be_run(each, value) for each in wanted):
             yield from plain["patternProperties"](checker, wanted, value, schema) or ()
 
     def others(checker: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        if all(_can_be_tried(each, value) for each in schema.get("patternProperties", ())):
+        if all(_can_be_run(each, value) for each in schema.get("patternProperties", ())):
             yield from plain["additionalProperties"](checker, wanted, value, schema) or ()
 
     return {"pattern": pattern, "patternProperties": named, "additionalProperties": others}
@@ -56,14 +56,14 @@ def _finds(pattern: str, text: str) -> bool:
     return compiled is None or not _is_short(pattern, text, 1) or compiled.search(text) is not None
 
 
-def _can_be_tried(pattern: str, value: Any) -> bool:
+def _can_be_run(pattern: str, value: Any) -> bool:
     names = value if isinstance(value, dict) else ()
     return _compiled(pattern) is not None and all(_is_short(pattern, name, 1) for name in names)
 
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """Compile a pattern; None for one that is not Python's or may take for ever."""
+    """Compile a pattern; None for one that is not valid in Python or may take exponential time."""
     try:
         return re.compile(pattern) if _repetitions(pattern) is not None else None
     except re.error:
@@ -71,14 +71,14 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def _is_short(pattern: str, text: str, also: int = 0) -> bool:
-    """Tell whether a text is short enough for a pattern; `also` counts the places where a search may begin."""
+    """Check whether a text is short enough for a pattern; `also` is 1 for a search, which may begin anywhere."""
     repetitions = _repetitions(pattern)
-    return repetitions is not None and max(len(text), 1) ** (repetitions + also) <= MOST_WAYS
+    return repetitions is not None and max(len(text), 1) ** (repetitions + also) <= MAX_PATHS
 
 
 @lru_cache(maxsize=256)
 def _repetitions(pattern: str) -> int | None:
-    """Count the repetitions; None where a group is repeated that itself repeats or chooses."""
+    """Count the repetitions; None where a group is repeated that itself repeats or has alternatives."""
     stack: list[bool] = [False]
     closed = escaped = in_class = False
     count = 0

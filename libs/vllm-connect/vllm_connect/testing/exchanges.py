@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["EVENT_STREAM", "JSON", "Answer", "Asked", "Recording", "Size", "encoded", "pieces"]
+from vllm_connect.protocol.sse import EVENT_STREAM
 
-EVENT_STREAM = "text/event-stream"
+__all__ = ["JSON", "Answer", "Asked", "Recording", "Size", "encoded", "pieces"]
+
 JSON = "application/json"
 
 Size: TypeAlias = Literal["events", "whole"] | int

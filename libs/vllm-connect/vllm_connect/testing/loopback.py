@@ -15,7 +15,8 @@ from typing import Any
 
 from typing_extensions import Self
 
-from vllm_connect.testing.exchanges import EVENT_STREAM, Answer, Asked, Recording, Size, pieces
+from vllm_connect.protocol.sse import EVENT_STREAM
+from vllm_connect.testing.exchanges import Answer, Asked, Recording, Size, pieces
 
 __all__ = ["LoopbackServer"]
 

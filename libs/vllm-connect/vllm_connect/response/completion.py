@@ -1,4 +1,4 @@
-"""An answer, and how it is folded from its deltas.
+"""An answer, folded from its deltas.
 
 `fold([TextDelta("Hel"), TextDelta("lo"), Finish("stop")])` is `Completion(text="Hello", finish_reason="stop")`.
 The same fold serves a stream, a whole response, a server's parser and ours.

@@ -1,4 +1,4 @@
-"""What is asked and answered, as values: `Answer.json({"version": "0.32.0"})`, `Answer.events([…])`, `Answer.error(503)`."""
+"""Requests and answers as values: `Answer.json({"version": "0.32.0"})`, `Answer.events([…])`, `Answer.error(503)`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ Size: TypeAlias = Literal["events", "whole"] | int
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it came.
+    """A request as it was received.
 
     Attributes:
         method: `GET` or `POST`.
@@ -40,7 +40,7 @@ class Answer:
         body: The bytes of the body, of a stream too.
         status: The HTTP status.
         content_type: The media type; `text/event-stream` is sent in pieces.
-        cut: The connection is closed before the body's end is told, as by a server that dies.
+        cut: Whether the connection is closed before the end of the body, as by a server that crashes.
     """
 
     body: bytes = field(default=b"", repr=False)
@@ -50,24 +50,24 @@ class Answer:
 
     @classmethod
     def json(cls, value: Any, status: int = 200) -> "Answer":
-        """Answer with a JSON value."""
+        """Build an answer with a JSON value."""
         return cls(encoded(value), status)
 
     @classmethod
     def events(cls, values: Sequence[Any], *, done: bool = True, cut: bool = False) -> "Answer":
-        """Answer with a stream.
+        """Build an answer that is a stream.
 
         Args:
             values: The JSON value of each event.
             done: End the stream with `[DONE]`.
-            cut: See the class.
+            cut: Whether the connection is closed before the end.
         """
         lines = [*(encoded(value) for value in values), *([b"[DONE]"] if done else [])]
         return cls(b"".join(b"data: %b\n\n" % line for line in lines), content_type=EVENT_STREAM, cut=cut)
 
     @classmethod
     def error(cls, status: int, message: str = "scripted", kind: str = "ScriptedError") -> "Answer":
-        """Answer with an error in vLLM's shape."""
+        """Build an answer with an error in vLLM's form."""
         return cls.json({"error": {"message": message, "type": kind, "param": None, "code": status}}, status)
 
 
@@ -80,11 +80,11 @@ class Recording:
 
 
 def pieces(answer: Answer, size: Size) -> Iterator[bytes]:
-    """Cut the body of an answer.
+    """Split the body of an answer.
 
     Args:
         answer: The answer.
-        size: How much of a stream is sent at once; what is no stream stays whole where it says "events".
+        size: How much of a stream is sent at once; anything else stays whole where it is "events".
     """
     if isinstance(size, int):
         yield from (answer.body[at : at + size] for at in range(0, len(answer.body), size))
@@ -97,5 +97,5 @@ def pieces(answer: Answer, size: Size) -> Iterator[bytes]:
 
 
 def encoded(value: Any) -> bytes:
-    """Write JSON as vLLM does."""
+    """Encode JSON as vLLM does."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

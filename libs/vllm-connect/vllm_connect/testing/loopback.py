@@ -1,4 +1,4 @@
-"""A server on the loopback interface, over a real socket, that answers what a function says.
+"""A server on the loopback interface, over a real socket, whose answers a function returns.
 
 `with LoopbackServer(lambda asked: Answer.json({})) as server:` serves at `server.url` and keeps all `exchanges`.
 """
@@ -25,14 +25,14 @@ class LoopbackServer:
     """A server on 127.0.0.1 for as long as its context lasts.
 
     Args:
-        answer: Gives the answer to a request; called from one thread for each connection, one call at a time.
+        answer: Returns the answer to a request; called from one thread for each connection, one call at a time.
         size: How much of a stream is sent at once.
         end: Called when the context is left.
 
     Attributes:
-        exchanges: What was asked and answered, in the order in which it came.
-        unmatched: Those that had no recording, or no answer left in the script.
-        unused: Recordings that nobody asked for, known when the context is left.
+        exchanges: The requests and their answers, in order of arrival.
+        unmatched: Requests without a recording, or without an answer left in the script.
+        unused: Recordings that were not requested, known when the context is left.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class LoopbackServer:
 
     @property
     def asked(self) -> list[Asked]:
-        """The requests, in the order in which they came."""
+        """The requests, in order of arrival."""
         return [exchange.asked for exchange in self.exchanges]
 
     @property
@@ -72,7 +72,7 @@ class LoopbackServer:
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()
-            self._server.hang_up()
+            self._server.close_connections()
             self._server.server_close()
             self._server = self._thread = None
         if self._end is not None:
@@ -107,8 +107,8 @@ class _Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
-    def hang_up(self) -> None:
-        """Wake the threads that wait for a next request."""
+    def close_connections(self) -> None:
+        """Close open connections, which ends the threads that wait for a next request."""
         for connection in list(self._open):
             with suppress(OSError):  # the client was faster
                 connection.shutdown(SHUT_RDWR)
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
-        """Log nothing."""
+        """Discard the message."""
 
     def _answer(self) -> None:
         text = self.rfile.read(int(self.headers.get("content-length") or 0))

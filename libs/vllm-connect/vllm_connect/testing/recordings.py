@@ -10,18 +10,18 @@ from vllm_connect.testing.loopback import LoopbackServer
 
 __all__ = ["read", "record", "replay"]
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds that a recorder waits for the real server."""
 
 
 def replay(cassette: str | Path, *, size: Size = "events") -> LoopbackServer:
-    """Answer from a cassette.
+    """Create a server that answers from a cassette.
 
     A request finds its recording by method, path and JSON body. Ids of tool calls are compared by their order only and a
     `request_id` not at all. Requests that are equal get the recordings in turn, and the last of them from then on.
 
     Args:
-        cassette: The file; one that is missing holds no recording.
+        cassette: The file; a missing one has no recordings.
         size: How much of a stream is sent at once.
 
     Returns:
@@ -50,10 +50,10 @@ def replay(cassette: str | Path, *, size: Size = "events") -> LoopbackServer:
 
 
 def record(cassette: str | Path, base_url: str) -> LoopbackServer:
-    """Pass requests on to a real server and write a cassette when the context is left.
+    """Create a server that forwards requests to a real one and writes a cassette when the context is left.
 
-    The cassette keeps the content types and no other header, and no address of the server. A request that is equal to
-    an earlier one is answered as that was.
+    The cassette keeps the content types and no other header, and no address of the server. A request that equals an
+    earlier one gets the same answer.
 
     Args:
         cassette: The file; one that exists is replaced.
@@ -109,7 +109,7 @@ class _Tape:
     def answer(self, asked: Asked) -> Answer:
         key = _key(asked)
         if key not in self._answers:
-            connection = self._connection_class(self._netloc, timeout=PATIENCE)
+            connection = self._connection_class(self._netloc, timeout=TIMEOUT)
             try:
                 body = None if asked.body is None else encoded(asked.body)
                 headers = {name: asked.headers[name] for name in self.FORWARDED if name in asked.headers}
@@ -157,7 +157,7 @@ def _bare_request(request: Any) -> Any:
 
 
 def _bare_response(response: dict[str, Any]) -> dict[str, Any]:
-    """Keep the content type, and a model's name where the server tells the folder that it was loaded from."""
+    """Remove all headers but the content type, and the folder that a model was loaded from."""
     kinds = {name.lower(): values for name, values in response["headers"].items()}
     body = response["body"]["string"]
     if b'"max_model_len"' in body and b'"root"' in body:

@@ -15,7 +15,7 @@ def script(
     context_window: int = 4096,
     size: Size = "events",
 ) -> LoopbackServer:
-    """Answer from a script.
+    """Create a server that answers from a script.
 
     Args:
         *answers: What each POST gets, in order: a JSON body, a list of events, the status of an error, or an `Answer`.

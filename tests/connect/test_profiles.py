@@ -2,14 +2,15 @@
 
 import pytest
 from vllm_connect.parsing.format import format_names
-from vllm_connect.parsing.reasoning import reasoning_names
+from vllm_connect.parsing.output_parser import parse_output
+from vllm_connect.parsing.reasoning import Reasoning, reasoning_names
 from vllm_connect.profiles import OTHER, PROFILES, Profile, find_profile
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=[profile.pattern for profile in PROFILES])
-def test_a_profile_names_parsers_that_exist(profile: Profile) -> None:
+def test_a_profile_names_existing_parsers(profile: Profile) -> None:
     assert profile.tool_format is None or profile.tool_format in format_names()
-    assert profile.reasoning_parser is None or profile.reasoning_parser in reasoning_names()
+    assert isinstance(profile.reasoning_parser, Reasoning | None) or profile.reasoning_parser in reasoning_names()
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=[profile.pattern for profile in PROFILES])
@@ -36,3 +37,9 @@ def test_the_profile_of_a_model(names: tuple[str | None, ...], tool_format: str)
 
 def test_an_unknown_model_has_the_common_profile() -> None:
     assert find_profile("demo", None) is OTHER
+
+
+def test_a_profile_may_have_its_own_reasoning_markup() -> None:
+    profile = Profile("deepthinker", "hermes", Reasoning("<ponder>", "</ponder>", starts_in_reasoning=True))
+    answer = parse_output("Hm.</ponder>Hello", profile.tool_format, profile.reasoning_parser)
+    assert (answer.reasoning, answer.text) == ("Hm.", "Hello")

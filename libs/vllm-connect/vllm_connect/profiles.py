@@ -1,15 +1,16 @@
-"""What is known of each model family: how it is recognised, how it writes calls and reasoning, what its template accepts.
+"""Model families: how each is recognised, how it writes calls and reasoning, and what its chat template accepts.
 
-`Qwen/Qwen3-8B` writes calls in the format `hermes` and reasoning as `qwen3` does. A row is found by a part of the model's
-name in lower case, and the first row that matches counts, so specific names stand before general ones. Formats and
-reasoning parsers have the names of vLLM's flags; the rows follow the models' cards, their chat templates and vLLM's
-recipes.
+`Qwen/Qwen3-8B` writes calls in the format `hermes` and reasoning as `qwen3` does. A row is found by a part of the
+model's name in lower case, and the first row that matches is used, so specific names precede general ones. Formats and reasoning
+parsers have the names of vLLM's flags; a family with its own reasoning markup can have a `Reasoning` in its row. The rows
+follow the models' cards, their chat templates and vLLM's recipes.
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
 from vllm_connect.conversation.message_policy import UNCHANGED, MessagePolicy
+from vllm_connect.parsing.reasoning import Reasoning
 
 __all__ = ["OTHER", "PROFILES", "Profile", "find_profile"]
 
@@ -25,22 +26,22 @@ class Profile(NamedTuple):
 
     Attributes:
         pattern: A part of the model's name, lower case, with hyphens in place of underscores.
-        tool_format: The name of its tool-call format, None where it has none of its own.
-        reasoning_parser: The name of its reasoning parser, None where it does not reason.
-        message_policy: What to change in a conversation so that its chat template accepts it.
+        tool_format: The name of its tool-call format; None if it has no native one.
+        reasoning_parser: The name of its reasoning parser, or its markers; None if it does not reason.
+        message_policy: The changes to a conversation that its chat template requires.
         reasoning_prefilled: Whether its chat template ends every prompt with the start marker of the reasoning.
-        source: Where the message policy is known from, with the words of the template.
+        source: The source of the message policy, with a quotation of the template.
     """
 
     pattern: str
     tool_format: str | None = None
-    reasoning_parser: str | None = None
+    reasoning_parser: str | Reasoning | None = None
     message_policy: MessagePolicy = COMMON
     reasoning_prefilled: bool = False
     source: str = ""
 
 
-OTHER = Profile("", source="templates such as DeepSeek-V3's and Phi-4's ignore a role that they do not know")
+OTHER = Profile("", source="templates such as DeepSeek-V3's and Phi-4's ignore unknown roles")
 """Any other model."""
 
 _HARMONY = "vLLM's Harmony renderer takes developer messages, and system messages anywhere"
@@ -133,18 +134,18 @@ PROFILES = (
     Profile("ling-3", "ling3", "ling3"),
     Profile("dots", "dots"),
 )
-"""The families, the more specific first."""
+"""The families, more specific patterns first."""
 
 
 @lru_cache(maxsize=256)
 def find_profile(*names: str | None) -> Profile:
-    """Find a model's profile.
+    """Find the profile of a model.
 
     Args:
-        names: What the model is called, the best source first: what is really served, its id, the name asked for.
+        names: The model's names, the most reliable first: the served checkpoint, its id, the requested name.
 
     Returns:
-        The profile; `OTHER` where no name is known.
+        The profile; `OTHER` if no name is known.
     """
     for name in names:
         lowered = (name or "").lower().replace("_", "-")

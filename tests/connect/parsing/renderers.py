@@ -1,4 +1,4 @@
-"""How each format writes calls: from names and arguments to text, so that what is parsed can be held against the truth."""
+"""Renderers of calls in each format: names and arguments to text, so that the parsed calls can be compared."""
 
 import json
 from collections.abc import Callable
@@ -13,12 +13,12 @@ def dumps(value: Any) -> str:
 
 
 def bare(value: Any) -> str:
-    """Write a value as tags hold it: a string as it is, anything else as JSON."""
+    """Return a value as tags contain it: a string unchanged, anything else as JSON."""
     return value if isinstance(value, str) else dumps(value)
 
 
 def kind(value: Any) -> str:
-    """Name the type of a value as JSON does."""
+    """Return the JSON type of a value."""
     kinds = ((str, "string"), (bool, "boolean"), (int | float, "number"), (list, "array"), (dict, "object"))
     return next((name for type_, name in kinds if isinstance(value, type_)), "null")
 
@@ -151,7 +151,7 @@ JSON_FORMATS: dict[str, Render] = {
     "olmo3": python("<function_calls>\n", "\n</function_calls>", "\n"),
     "lfm2": python("<|tool_call_start|>[", "]<|tool_call_end|>", ", "),
 }
-"""Formats that can hold any JSON value, and any text in a string."""
+"""Formats that can contain any JSON value, and any text in a string."""
 
 TAG_FORMATS: dict[str, Render] = {
     "qwen3_coder": tags("<tool_call>\n", *FUNCTION, "</tool_call>", each=True),
@@ -225,13 +225,13 @@ TAG_FORMATS: dict[str, Render] = {
     "gemma4": braces("<|tool_call>", '<|"|>', "<tool_call|>"),
     "functiongemma": escaped("<start_function_call>", "<escape>", "<end_function_call>"),
 }
-"""Formats whose values are bare text between words of their own."""
+"""Formats whose values are bare text between markers."""
 
 ONE_CALL: dict[str, Render] = {
     "internlm": objects("<|action_start|><|plugin|>\n", "<|action_end|>", arguments="parameters"),
     "gigachat3": objects("<|function_call|>", ""),
 }
-"""Formats that hold one call."""
+"""Formats with one call in a block."""
 
 ELEMENTS: dict[str, Render] = {
     "minimax_m3": tags(

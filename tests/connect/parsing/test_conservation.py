@@ -1,4 +1,4 @@
-"""Damaged texts: what the model wrote is somewhere in the answer, and no call takes its arguments from another."""
+"""Damaged texts: everything that the model wrote is in the answer, and no call contains arguments of another."""
 
 import random
 from typing import Any
@@ -25,7 +25,7 @@ TOOLS = [
 
 
 class Words:
-    """Words of which each is there once."""
+    """A source of unique words."""
 
     def __init__(self) -> None:
         self.all: list[str] = []
@@ -68,8 +68,8 @@ def parse(name: str, text: str, tools: list[dict[str, Any]] | None) -> Completio
     return answers[0]
 
 
-def said_by(answer: Completion) -> str:
-    """Put together all that an answer says."""
+def content_of(answer: Completion) -> str:
+    """Return everything that is in an answer."""
     sound = [f"{call.name} {call.arguments}" for call in answer.tool_calls]
     return " ".join([answer.text, *sound, *(f"{call.name} {call.arguments}" for call in answer.invalid_tool_calls)])
 
@@ -84,18 +84,18 @@ def test_no_word_disappears(name: str, tools: list[dict[str, Any]] | None) -> No
         calls: list[Call] = [(source.choice(NAMES), arguments(source, words)) for _ in range(count)]
         text = damaged(source, f"{words.new()} {RENDERERS[name](calls)} {words.new()}")
         answer = parse(name, text, tools)
-        said = said_by(answer)
-        assert [word for word in words.all if word in text and word not in said] == [], text
+        content = content_of(answer)
+        assert [word for word in words.all if word in text and word not in content] == [], text
 
 
-def test_no_word_disappears_where_nothing_is_known() -> None:
+def test_no_word_disappears_in_auto_detection() -> None:
     source = random.Random(1)  # noqa: S311 - texts, not secrets
     for name in [*RENDERERS] * (6 * FACTOR):
         words = Words()
         calls: list[Call] = [(source.choice(NAMES), arguments(source, words)) for _ in range(2)]
         text = damaged(source, f"{words.new()} {RENDERERS[name](calls)} {words.new()}")
-        said = said_by(parse("auto", text, TOOLS))
-        assert [word for word in words.all if word in text and word not in said] == [], text
+        content = content_of(parse("auto", text, TOOLS))
+        assert [word for word in words.all if word in text and word not in content] == [], text
 
 
 HEADERS = [
@@ -130,8 +130,8 @@ def test_a_header_does_not_run_on_into_the_next_call(name: str, text: str) -> No
         answer = fold([delta for piece in pieces for delta in parser.push(piece)] + parser.finish())
         assert [call for call in answer.tool_calls if call.name == "f"] == []
         assert all(len(call.id) < 40 for call in answer.tool_calls)
-        said = said_by(answer)
-        assert ("first" in said, "second" in said) == ("first" in whole, True)
+        content = content_of(answer)
+        assert ("first" in content, "second" in content) == ("first" in whole, True)
 
 
 @pytest.mark.parametrize(
@@ -148,16 +148,16 @@ def test_a_header_does_not_run_on_into_the_next_call(name: str, text: str) -> No
         ),
     ],
 )
-def test_a_damaged_quote_breaks_the_call(name: str, text: str) -> None:
+def test_a_damaged_quote_invalidates_the_call(name: str, text: str) -> None:
     answer = parse(name, text, None)
     assert [call for call in answer.tool_calls if call.name == "f"] == []
-    said = said_by(answer)
-    assert "X" in said
-    assert "Y" in said
+    content = content_of(answer)
+    assert "X" in content
+    assert "Y" in content
 
 
-def test_what_is_left_never_makes_the_arguments_look_whole() -> None:
-    """Who reads arguments as they come must not find an object that ends where the call does not."""
+def test_a_remainder_never_makes_the_arguments_look_complete() -> None:
+    """A reader of streamed arguments must not find an object that ends while the call does not."""
     for text in (
         '<tool_call>{"name": "f", "arguments": {"x": 1}',
         '<tool_call>{"name": "f", "arguments": {"x": 1} ',

@@ -1,4 +1,4 @@
-"""The names: every format and reasoning parser of vLLM, found, misspelt, or made by the user."""
+"""The formats: their names, auto-detection, and what they have in common."""
 
 import pytest
 from vllm_connect import (
@@ -11,7 +11,9 @@ from vllm_connect import (
     parse_output,
     reasoning_names,
 )
-from vllm_connect.parsing.grammars.json_calls import json_objects
+from vllm_connect.parsing.auto_format import detecting_format
+from vllm_connect.parsing.grammars.json_calls import json_array, json_objects, named_object
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 REGISTRY = (
     "apertus cohere_command3 cohere_command4 deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4 "
@@ -43,22 +45,26 @@ def test_every_reasoning_parser_has_its_name() -> None:
 
 
 @pytest.mark.parametrize("name", format_names())
-def test_a_format_has_names_and_openers(name: str) -> None:
+def test_a_format_has_names_and_start_markers(name: str) -> None:
     format_ = find_format(name)
     assert name in format_.names
-    assert format_.openers
+    assert format_.start_markers
     assert OutputParser(name).finish() == []
 
 
-def test_a_misspelt_format_is_refused_with_the_nearest_names() -> None:
-    with pytest.raises(ConfigurationError, match="hermes"):
+def test_an_unknown_name_is_refused_with_similar_names() -> None:
+    with pytest.raises(ConfigurationError) as refused:
         find_format("hermess")
-    with pytest.raises(ConfigurationError, match="qwen3"):
+    assert str(refused.value) == "there is no tool-call format 'hermess': use hermes, or another name of format_names()"
+    with pytest.raises(ConfigurationError, match=r"there is no reasoning parser 'qwen33': use qwen3,"):
         OutputParser(None, "qwen33")
+    with pytest.raises(ConfigurationError) as unlike:
+        find_format("zzz")
+    assert str(unlike.value) == "there is no tool-call format 'zzz': format_names() lists the names"
 
 
-def test_a_format_of_ones_own() -> None:
-    mine = Format(names=("mine",), openers=("<<call>>",), block=json_objects("<</call>>"))
+def test_a_custom_format() -> None:
+    mine = Format(names=("mine",), start_markers=("<<call>>",), block=json_objects("<</call>>"))
     answer = parse_output('a<<call>>{"name": "f", "arguments": {}}<</call>>b', tool_parser=mine)
     assert ([call.name for call in answer.tool_calls], answer.text) == (["f"], "ab")
 
@@ -84,9 +90,15 @@ HERMES = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
         ('<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"x": 1}<|call|>', "openai"),
         ('<|start|>assistant<|channel|>analysis to=functions.f code<|message|>{"x": 1}<|call|>', "openai"),
         ("<|tool_call>call:f{x:1}<tool_call|>", "gemma4"),
+        ('<tool_call>[{"name": "f", "arguments": {"x": 1}}]', "granite"),
+        ('<tool_calls> [{"name": "f", "arguments": {"x": 1}}]</tool_calls>', "jamba"),
+        (
+            "<tool_calls><tool_call>f<tool_sep><arg_key>x</arg_key><arg_value>1</arg_value></tool_call></tool_calls>",
+            "hy_v3",
+        ),
     ],
 )
-def test_any_unmistakable_format_is_sniffed(text: str, via: str) -> None:
+def test_an_unambiguous_format_is_detected(text: str, via: str) -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
     for parser in ("auto", via):
         for pieces in ([text], list(text)):
@@ -95,7 +107,7 @@ def test_any_unmistakable_format_is_sniffed(text: str, via: str) -> None:
             assert (call.name, call.parsed()) == ("f", {"x": 1})
 
 
-def test_recovery_takes_only_what_is_complete_declared_and_fitting() -> None:
+def test_recovery_accepts_only_complete_declared_and_valid_calls() -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
 
     def recover(text: str) -> tuple[int, str]:
@@ -132,7 +144,7 @@ def test_reasoning_is_split_off(name: str | None, text: str, reasoning: str, ans
         assert (found.reasoning, found.text) == (reasoning, answer)
 
 
-def test_calls_in_reasoning_are_none_unless_asked_for() -> None:
+def test_calls_in_reasoning_are_ignored_by_default() -> None:
     text = f"<think>{HERMES}</think>a"
     assert parse_output(text, "hermes", "qwen3").tool_calls == ()
     parser = OutputParser("hermes", "qwen3", calls_in_reasoning=True)
@@ -154,8 +166,8 @@ X: dict[str, object] = {"properties": {"x": {"type": "integer"}}}
 BARE_TOOLS: list[dict[str, object]] = [{"type": "function", "function": {"name": "f", "parameters": X}}]
 
 
-@pytest.mark.parametrize("cut", [None, 1])
-def test_muse_tells_recipients_apart(cut: int | None) -> None:
+@pytest.mark.parametrize("split", [False, True])
+def test_muse_distinguishes_recipients(split: bool) -> None:
     text = (
         f"<|message|>hm <atem:function_calls> no<|eom|><|start|>assistant to=self<|message|>, go"
         f"<|start|>assistant to=commentary<|message|>Wait. <|eom|>"
@@ -163,7 +175,7 @@ def test_muse_tells_recipients_apart(cut: int | None) -> None:
         f"<|start|>assistant to=user<|message|>Done.<|eot|>"
     )
     parser = OutputParser("muse", None, BARE_TOOLS)
-    pieces = [text] if cut is None else list(text)
+    pieces = list(text) if split else [text]
     answer = fold([delta for piece in pieces for delta in parser.push(piece)] + parser.finish(), tools=BARE_TOOLS)
     assert answer.reasoning == "hm <atem:function_calls> no, go"
     assert answer.text == "Wait. Done."
@@ -182,6 +194,27 @@ def test_a_doubled_name_is_collapsed_only_if_that_is_a_tool() -> None:
     assert name("f.f", None) == "f.f"
 
 
-def test_a_message_to_nobody_is_the_answer_of_muse_glimmer() -> None:
+def test_a_message_without_a_recipient_is_the_answer_of_muse_glimmer() -> None:
     answer = parse_output("<|start|>assistant<|message|>Hi<|eot|>", "muse_glimmer")
     assert (answer.text, answer.reasoning) == ("Hi", "")
+
+
+def test_detection_selects_a_format_by_what_follows_and_then_by_rank() -> None:
+    shared = ("<<call>>",)
+    array = Format(("array",), shared, json_array("<</call>>"), followed_by=("[",))
+    tags = Format(("tags",), shared, TagCalls("<f=", "</f>", "<p=", "</p>"), followed_by=("<f=",))
+    low = Format(("low",), shared, json_objects("<</call>>", item=named_object))
+    high = Format(("high",), (*shared, "<<high>>"), json_objects("<</call>>"), rank=1)
+    bare = Format(("bare",), ("[",), json_array(), unambiguous=False)
+    auto = detecting_format((array, tags, low, high, bare))
+    for text in (
+        '<<call>>\n[{"name": "f", "arguments": {"x": 1}}]',
+        "<<call>>\n<f=f><p=x>1</p></f>",
+        '<<call>>\n{"name": "f", "arguments": {"x": 1}}<</call>>',
+        '<<high>>{"name": "f", "arguments": {"x": 1}}',
+    ):
+        for pieces in ([text], list(text)):
+            parser = OutputParser(auto, None, BARE_TOOLS)
+            answer = fold([d for piece in pieces for d in parser.push(piece)] + parser.finish())
+            assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("f", {"x": 1})], text
+    assert parse_output('[{"name": "f", "arguments": {}}]', auto, None, BARE_TOOLS).tool_calls == ()

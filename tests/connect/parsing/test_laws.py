@@ -55,12 +55,12 @@ COMMON = [
 ]
 
 
-def words_of(format_: Format) -> list[str]:
-    """List what a text of the format is made of: its own words, pieces of them, and pieces of calls."""
-    own = [*format_.openers, *format_.noise]
-    closers = [word.replace("<", "</", 1) for word in format_.openers if word.startswith("<")]
-    halves = [word[: len(word) // 2] for word in format_.openers] + [word[len(word) // 2 :] for word in format_.openers]
-    return [*own, *closers, *halves, *COMMON]
+def fragments(format_: Format) -> list[str]:
+    """Return what a text of the format is made of: its markers, pieces of them, and pieces of calls."""
+    own = [*format_.start_markers, *format_.ignored_markers]
+    ends = [marker.replace("<", "</", 1) for marker in format_.start_markers if marker.startswith("<")]
+    halves = [half for one in format_.start_markers for half in (one[: len(one) // 2], one[len(one) // 2 :])]
+    return [*own, *ends, *halves, *COMMON]
 
 
 def parse(name: str, pieces: list[str]) -> Completion:
@@ -78,9 +78,9 @@ def test_plain_text_passes_unchanged(name: str) -> None:
 @EVERY
 @examples(150)
 @given(data=st.data())
-def test_no_cut_changes_anything_and_nothing_raises(name: str, data: st.DataObject) -> None:
-    words = data.draw(st.lists(st.sampled_from(words_of(find_format(name))), max_size=14))
-    text = "".join(words)
+def test_the_result_is_independent_of_chunking_and_nothing_raises(name: str, data: st.DataObject) -> None:
+    pieces = data.draw(st.lists(st.sampled_from(fragments(find_format(name))), max_size=14))
+    text = "".join(pieces)
     whole = parse(name, [text])
     assert parse(name, list(text)) == whole
     at = data.draw(st.integers(0, len(text)))
@@ -91,9 +91,9 @@ def test_no_cut_changes_anything_and_nothing_raises(name: str, data: st.DataObje
 @examples(60)
 @given(data=st.data())
 def test_nothing_disappears(name: str, data: st.DataObject) -> None:
-    """A word that is in no marker comes out somewhere: as text, as reasoning, in a call."""
-    words = data.draw(st.lists(st.sampled_from([*words_of(find_format(name)), "ZEBRA"]), max_size=12))
-    text = "".join(words)
+    """A word that is in no marker is emitted somewhere: as text, as reasoning, in a call."""
+    pieces = data.draw(st.lists(st.sampled_from([*fragments(find_format(name)), "ZEBRA"]), max_size=12))
+    text = "".join(pieces)
     answer = parse(name, [text])
     if not answer.tool_calls and not answer.invalid_tool_calls:
         assert (answer.text + answer.reasoning).count("ZEBRA") == text.count("ZEBRA")
@@ -101,10 +101,17 @@ def test_nothing_disappears(name: str, data: st.DataObject) -> None:
 
 @EVERY
 def test_time_is_linear(name: str) -> None:
-    """Steps are counted, not seconds: twice the text takes at most 2.5 times the looks at it."""
+    """Steps are counted, not seconds: twice the text takes at most 2.5 times the steps."""
     format_ = find_format(name)
     source = random.Random(name)  # noqa: S311 - texts, not secrets
-    for word in (*format_.openers, format_.openers[0] + '{"name": "f", "arguments": {"a": "', "{", '{"a":', "[[", "f("):
+    for word in (
+        *format_.start_markers,
+        format_.start_markers[0] + '{"name": "f", "arguments": {"a": "',
+        "{",
+        '{"a":',
+        "[[",
+        "f(",
+    ):
         text = word * (1_000_000 // len(word) + 1)
         steps = []
         for size in (500_000, 1_000_000):

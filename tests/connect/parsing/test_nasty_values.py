@@ -1,4 +1,4 @@
-"""Calls whose arguments hold markup, code and quotes, between text: read back whole, cut anywhere, and never from a piece."""
+"""Calls whose arguments contain markup, code and quotes: parsed back completely, split anywhere, never from a prefix."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -117,21 +117,21 @@ PIECES = [
 TEXTS = ["", "Sure. ", "One < two; three > 2.\n", 'It\'s "done".', "東京 🎉\n\n"]
 
 
-def words_of(name: str) -> list[str]:
-    """List the format's own words, which a value that is bare text may not hold."""
+def markers_of(name: str) -> list[str]:
+    """Return the format's markers, which a value that is bare text may not contain."""
     empty = RENDERERS[name]([("write_file", {})])
     full = RENDERERS[name]([("write_file", {"code": "VALUE", "note": "VALUE"})])
     own = [*empty.split("\n"), *full.replace("code", "").split("VALUE")]
-    return [word.strip() for word in own if word.strip()]
+    return [marker.strip() for marker in own if marker.strip()]
 
 
 def fits(name: str, value: str) -> bool:
-    """Tell whether a format that writes bare text can hold a text."""
+    """Check whether a format that writes bare text can contain a text."""
     if name in JSON_FORMATS or name in ONE_CALL:
         return True
-    closers = [word.split(">")[0] for word in words_of(name)[-3:] if word.startswith(("<", "]<"))]
+    ends = [marker.split(">")[0] for marker in markers_of(name)[-3:] if marker.startswith(("<", "]<"))]
     quote = {"gemma4": '<|"|>', "functiongemma": "<escape>"}.get(name, "")
-    clean = not any(closer in value for closer in closers) and (not quote or quote not in value)
+    clean = not any(end in value for end in ends) and (not quote or quote not in value)
     return clean and not value.startswith("<![CDATA[") and "]<]minimax" not in value
 
 
@@ -162,7 +162,7 @@ def called(answer: Completion) -> list[Call]:
 @EVERY
 @examples(15)
 @given(data=st.data())
-def test_between_text_and_cut_anywhere(name: str, data: st.DataObject) -> None:
+def test_calls_between_text_split_anywhere(name: str, data: st.DataObject) -> None:
     first, second = data.draw(calls(name)), data.draw(calls(name))
     before, between, after = (data.draw(st.sampled_from(TEXTS)) for _ in range(3))
     text = before + RENDERERS[name](first) + between + RENDERERS[name](second) + after
@@ -178,7 +178,7 @@ def test_between_text_and_cut_anywhere(name: str, data: st.DataObject) -> None:
 @EVERY
 @examples(4)
 @given(data=st.data())
-def test_no_piece_is_executed(name: str, data: st.DataObject) -> None:
+def test_no_prefix_is_executed(name: str, data: st.DataObject) -> None:
     wanted = data.draw(calls(name))
     text = RENDERERS[name](wanted)
     done = 0
@@ -188,5 +188,5 @@ def test_no_piece_is_executed(name: str, data: st.DataObject) -> None:
         assert found == wanted[: len(found)]
         assert len(found) >= done
         done = len(found)
-        if not find_format(name).unmistakable:
+        if not find_format(name).unambiguous:
             assert answer.invalid_tool_calls == ()

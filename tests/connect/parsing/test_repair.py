@@ -1,4 +1,4 @@
-"""Repair of arguments: only when asked for, only where there is one meaning, never of a fragment."""
+"""Repair of arguments: only on request, only with one possible meaning, never of truncated arguments."""
 
 import json
 
@@ -20,13 +20,13 @@ MEANT = {"city": "Paris", "metric": True}
         json.dumps('{"city": "Paris", "metric": true}'),
     ],
 )
-def test_one_meaning_is_found(text: str) -> None:
+def test_the_only_possible_meaning_is_found(text: str) -> None:
     repaired = repair_arguments(text)
     assert repaired is not None
     assert json.loads(repaired) == MEANT
 
 
-def test_raw_line_ends_in_strings_are_kept() -> None:
+def test_raw_newlines_in_strings_are_kept() -> None:
     assert repair_arguments('{"code": "a\n\tb"}') == '{"code": "a\\n\\tb"}'
 
 
@@ -51,13 +51,13 @@ def test_raw_line_ends_in_strings_are_kept() -> None:
         "{'a': '" + "x" * 100_000 + "'}",
     ],
 )
-def test_what_has_no_one_meaning_is_left(text: str) -> None:
+def test_arguments_without_one_meaning_are_unchanged(text: str) -> None:
     assert repair_arguments(text) is None
 
 
-def parse(deltas: list[Delta]) -> Completion:
-    held = RepairFilter(0)
-    return fold([told for delta in deltas for told in held.push(delta)])
+def repair(deltas: list[Delta]) -> Completion:
+    repairing = RepairFilter(0)
+    return fold([repaired for delta in deltas for repaired in repairing.push(delta)])
 
 
 def test_a_repaired_call_is_named_in_the_metadata() -> None:
@@ -66,26 +66,27 @@ def test_a_repaired_call_is_named_in_the_metadata() -> None:
         ToolCallDelta(0, None, None, " 1}"),
         ToolCallDelta(1, "b", "g", "{}"),
     ]
-    answer = parse([*pieces, Finish("tool_calls")])
+    answer = repair([*pieces, Finish("tool_calls")])
     assert [(call.id, call.arguments) for call in answer.tool_calls] == [("a", '{"x": 1}'), ("b", "{}")]
     assert answer.metadata == {"repaired_tool_calls": ["a"]}
 
 
-def test_a_fragment_is_never_repaired() -> None:
-    whole: list[Delta] = [ToolCallDelta(0, "a", "f", "{'x': 1}")]
-    assert parse([*whole, Finish("length")]).tool_calls == ()
-    assert parse([*whole, ToolCallDelta(0, ended=False), Finish("stop")]).tool_calls == ()
-    assert len(parse([*whole, ToolCallDelta(0, ended=True), Finish("length")]).tool_calls) == 1
+def test_truncated_arguments_are_never_repaired() -> None:
+    call: list[Delta] = [ToolCallDelta(0, "a", "f", "{'x': 1}")]
+    assert repair([*call, Finish("length")]).tool_calls == ()
+    assert repair([*call, ToolCallDelta(0, ended=False), Finish("stop")]).tool_calls == ()
+    assert len(repair([*call, ToolCallDelta(0, ended=True), Finish("length")]).tool_calls) == 1
 
 
-def test_a_cut_stream_gives_what_came() -> None:
-    held = RepairFilter(0)
-    named = held.push(ToolCallDelta(0, "a", "f", "{'x': 1}"))
-    answer = fold([*named, *held.finish()])
+def test_a_stream_without_a_finish_reason_is_not_repaired() -> None:
+    repairing = RepairFilter(0)
+    named = repairing.push(ToolCallDelta(0, "a", "f", "{'x': 1}"))
+    answer = fold([*named, *repairing.finish()])
+    assert repairing.finish() == []
     assert [(call.name, call.arguments) for call in answer.invalid_tool_calls] == [("f", "{'x': 1}")]
 
 
-def test_a_whole_text_with_and_without() -> None:
+def test_parse_output_repairs_on_request() -> None:
     text = '<tool_call>{"name": "f", "arguments": {\'x\': 1}}</tool_call>'
     assert parse_output(text, "hermes").tool_calls == ()
     answer = parse_output(text, "hermes", repair=True)

@@ -1,4 +1,4 @@
-"""What a format's renderer writes, its parser reads back; and no strict prefix of arguments is ever run."""
+"""What a format's renderer writes, its parser reads back; no strict prefix of arguments is ever executed."""
 
 import json
 import random
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from vllm_connect import Finish, OutputParser, ToolCallDelta, find_format, fold, format_names
 
 from tests.connect.parsing.renderers import ELEMENTS, JSON_FORMATS, ONE_CALL, TAG_FORMATS, Call, Render
+from tests.connect.parsing.vectors import ALL as VECTORS
 
 KEYS = {"s": "string", "i": "integer", "f": "number", "b": "boolean", "a": "array", "o": "object"}
 TOOLS = [
@@ -95,12 +96,12 @@ def test_elements(name: str, wanted: list[Call], at: int) -> None:
     check(name, ELEMENTS[name], wanted, at)
 
 
-def test_every_format_has_a_renderer() -> None:
-    rendered = {*JSON_FORMATS, *TAG_FORMATS, *ONE_CALL, *ELEMENTS}
-    assert {find_format(name).names[0] for name in format_names()} == {find_format(name).names[0] for name in rendered}
+def test_every_format_has_a_renderer_or_vectors() -> None:
+    tried = {*JSON_FORMATS, *TAG_FORMATS, *ONE_CALL, *ELEMENTS, *(vector.format for vector in VECTORS)}
+    assert {find_format(name).names[0] for name in format_names()} == {find_format(name).names[0] for name in tried}
 
 
-def test_no_strict_prefix_of_arguments_is_run() -> None:
+def test_no_strict_prefix_of_arguments_is_executed() -> None:
     source = random.Random(7)  # noqa: S311 - arguments, not secrets
     tried = 0
     while tried < 50_000:

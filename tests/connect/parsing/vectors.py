@@ -14,7 +14,7 @@ class Vector(NamedTuple):
     """One text.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         format: The format it is written in.
         text: The text.
         tools: The tools of its request.
@@ -55,7 +55,7 @@ def parse(vector: Vector, pieces: Sequence[str]) -> Completion:
     return fold([*deltas, *parser.finish()], tools=vector.tools)
 
 
-def said(completion: Completion) -> tuple[list[tuple[str, Any]], str, int]:
-    """Tell what a vector is compared by: calls, content, and how many calls are invalid."""
+def summary(completion: Completion) -> tuple[list[tuple[str, Any]], str, int]:
+    """Return what a vector is compared by: calls, content, and the number of invalid calls."""
     calls = [(call.name, call.parsed()) for call in completion.tool_calls]
     return calls, completion.text.strip(), len(completion.invalid_tool_calls)

@@ -48,7 +48,7 @@ def test_a_schema_that_is_none_is_said_to_be_none(schema: dict[str, Any]) -> Non
 @pytest.mark.parametrize("schema", BROKEN, ids=str)
 def test_a_parser_survives_a_schema_that_is_none(schema: dict[str, Any]) -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
-    assert Tools(tools).misfit("f", '{"a": 1}')
+    assert Tools(tools).validation_error("f", '{"a": 1}')
     text = '{"name": "f", "parameters": {"a": 1}}'
     assert parse_output(text, tool_parser="llama3_json", tools=tools).text == text
 

@@ -1,4 +1,4 @@
-"""Hold our parsers against those of the installed vLLM, on the same texts.
+"""Compare our parsers with those of the installed vLLM on the same texts.
 
 `python -m tests.live.differential` prints how often they agree, parser by parser, every difference that `differences.json`
 does not explain, and every explanation that nothing needs. It needs the environment that `tests/live/server/serve` makes.
@@ -27,7 +27,7 @@ COUNT = 20 * len(KINDS)
 
 
 class Difference(NamedTuple):
-    """Why two sides differ in a way, on texts of a kind, in some parsers."""
+    """Why two sides differ in one way, on texts of one kind, in some parsers."""
 
     verdict: str
     kind: str
@@ -45,7 +45,7 @@ def deliberate() -> list[Difference]:
 
 
 def explanation(case: Case, differences: list[Difference]) -> str | None:
-    """Find why a difference is deliberate; None where nobody has said."""
+    """Return why a difference is deliberate; None if `differences.json` does not say."""
     return next(
         (
             one.why
@@ -57,7 +57,7 @@ def explanation(case: Case, differences: list[Difference]) -> str | None:
 
 
 def unexplained(cases: list[Case], differences: list[Difference]) -> list[Case]:
-    """List the differences that nobody explained, and those that nobody may."""
+    """Return the differences without an explanation, and those that cannot have one."""
     return [
         case
         for case in cases
@@ -66,7 +66,7 @@ def unexplained(cases: list[Case], differences: list[Difference]) -> list[Case]:
 
 
 def unneeded(cases: list[Case], differences: list[Difference]) -> list[str]:
-    """List what is explained and does not occur."""
+    """Return the explanations of differences that do not occur."""
     seen = {(case.verdict, case.kind, case.parser) for case in cases}
     names = {case.parser for case in cases}
     return [
@@ -78,7 +78,7 @@ def unneeded(cases: list[Case], differences: list[Difference]) -> list[str]:
 
 
 def table(cases: list[Case], differences: list[Difference]) -> str:
-    """Lay out how often both sides agree, and why they do not where they do not."""
+    """Return a table of how often both sides agree, and the reasons for differences."""
     lines = [
         "| format | texts | the same, undamaged | the same, all | ours finds more | ours finds fewer | values differ |"
     ]
@@ -95,7 +95,7 @@ def table(cases: list[Case], differences: list[Difference]) -> str:
 
 
 def reasoning_table(cases: list[Case], differences: list[Difference]) -> str:
-    """Lay out on how many texts both sides split off the same reasoning, and why not where they do not."""
+    """Return a table of how often both sides find the same reasoning, and the reasons for differences."""
     lines = ["| reasoning parser | texts | the same |", "|---" * 3 + "|"]
     for name in dict.fromkeys(case.parser for case in cases):
         of_name = [case for case in cases if case.parser == name]
@@ -104,7 +104,7 @@ def reasoning_table(cases: list[Case], differences: list[Difference]) -> str:
 
 
 def reasons(cases: list[Case], differences: list[Difference]) -> list[str]:
-    """Lay out why, for what differs."""
+    """Return the reasons for differences."""
     used: dict[tuple[str, str], dict[str, set[str]]] = {}
     for case in cases:
         why = explanation(case, differences) if case.verdict != "same" else None
@@ -119,12 +119,12 @@ def reasons(cases: list[Case], differences: list[Difference]) -> list[str]:
 
 
 def shown(case: Case) -> str:
-    """Lay out one difference."""
+    """Return a description of one difference."""
     return f"{case.parser}, {case.kind}: {case.verdict}\n  text   {case.text!r}\n  ours   {case.ours}\n  theirs {case.theirs}"
 
 
 def main() -> int:
-    """Print the tables; 1 if there is a difference that nobody explained, or an explanation of none."""
+    """Print the tables; return 1 if there is an unexplained difference or an unneeded explanation."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument(
         "formats", nargs="*", help="the formats to compare; all, and the reasoning parsers, by default"
@@ -139,8 +139,8 @@ def main() -> int:
     wrong += unneeded([*calls, *splits], differences) if chosen.count >= COUNT else []
     pages = {"differential": table(calls, differences), "differential-reasoning": reasoning_table(splits, differences)}
     print("\n".join([*wrong, *pages.values()]))
-    for name, told in pages.items() if chosen.write else ():
-        replace_section(chosen.write, name, told)
+    for name, content in pages.items() if chosen.write else ():
+        replace_section(chosen.write, name, content)
     return 1 if wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""Texts, and how what we make of them compares with what vLLM makes of them."""
+"""Texts, and how our result compares with vLLM's."""
 
 import json
 import os
@@ -25,7 +25,7 @@ NO_REASONING_COMPARED = {
     "muse_glimmer": "splits messages by their recipients, which ours does together with the calls",
     "olmo3": "reads the pieces of its model's own tokenizer",
     "openai_gptoss": "parses Harmony tokens, not text",
-    "longcat": "is no parser of vLLM's",
+    "longcat": "is not a parser of vLLM's",
     "beam": "is new in vLLM 0.33",
     "muse": "is new in vLLM 0.33",
     "musespark1x": "is new in vLLM 0.33",
@@ -34,19 +34,19 @@ NO_REASONING_COMPARED = {
 
 
 WRONG = "ours is wrong"
-"""The verdict where we do not find what was rendered, or find what was not; nothing explains it."""
+"""The verdict if we do not find what was rendered, or find what was not; nothing explains it."""
 
 
 class Case(NamedTuple):
-    """One text, and what each side made of it.
+    """One text, and the result of each side.
 
     Attributes:
         parser: The format, or the reasoning parser.
-        kind: What kind of text it is.
+        kind: The kind of text.
         text: The text.
-        verdict: `same`, or in which way the two differ.
-        ours: What we made of it.
-        theirs: What vLLM made of it.
+        verdict: `same`, or how the two differ.
+        ours: Our result.
+        theirs: vLLM's result.
     """
 
     parser: str
@@ -58,32 +58,32 @@ class Case(NamedTuple):
 
 
 def comparable() -> list[str]:
-    """List the formats that can be compared."""
+    """Return the formats that can be compared."""
     return [name for name in RENDERERS if name not in NOT_COMPARED]
 
 
 def comparable_reasoning() -> list[str]:
-    """List the reasoning parsers that can be compared."""
+    """Return the reasoning parsers that can be compared."""
     return [name for name in reasoning_names() if name not in NO_REASONING_COMPARED]
 
 
 def compare_calls(names: list[str], count: int) -> list[Case]:
     """Parse texts of formats on both sides."""
     texts = [(name, output) for name in names for output in outputs(name, count)]
-    words = {name: markers(name) for name in names}
-    told = ask({"calls": name, "text": o.text, "tools": TOOLS, "words": words[name]} for name, o in texts)
-    return [_calls(name, output, answer) for (name, output), answer in zip(texts, told, strict=True)]
+    vocabulary = {name: markers(name) for name in names}
+    results = ask({"calls": name, "text": o.text, "tools": TOOLS, "vocabulary": vocabulary[name]} for name, o in texts)
+    return [_calls(name, output, answer) for (name, output), answer in zip(texts, results, strict=True)]
 
 
 def compare_reasoning(names: list[str]) -> list[Case]:
     """Split texts on both sides."""
     texts = [(name, kind, text) for name in names for kind, text in thoughts(name)]
-    told = ask({"reasoning": name, "text": text, "words": []} for name, _, text in texts)
-    return [_split(name, kind, text, answer) for (name, kind, text), answer in zip(texts, told, strict=True)]
+    results = ask({"reasoning": name, "text": text, "vocabulary": []} for name, _, text in texts)
+    return [_split(name, kind, text, answer) for (name, kind, text), answer in zip(texts, results, strict=True)]
 
 
 def ask(questions: Any) -> list[dict[str, Any]]:
-    """Let the installed vLLM answer."""
+    """Send questions to the installed vLLM and return its answers."""
     lines = [json.dumps(question) for question in questions]
     default = Path.home() / ".cache" / f"vllm-cpu-{os.environ.get('VLLM_VERSION', '0.32.0')}"
     interpreter = Path(os.environ.get("VLLM_VENV", default)) / "bin" / "python"
@@ -94,10 +94,10 @@ def ask(questions: Any) -> list[dict[str, Any]]:
         text=True,
         check=False,
     )
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    if len(told) != len(lines):
-        raise RuntimeError(f"vLLM's side stopped after {len(told)} of {len(lines)} texts:\n{done.stderr[-2000:]}")
-    return told
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(results) != len(lines):
+        raise RuntimeError(f"vLLM's side stopped after {len(results)} of {len(lines)} texts:\n{done.stderr[-2000:]}")
+    return results
 
 
 def _calls(name: str, output: Output, answer: dict[str, Any]) -> Case:
@@ -108,7 +108,7 @@ def _calls(name: str, output: Output, answer: dict[str, Any]) -> Case:
     wanted = output.calls[: len(ours)] if output.kind in CUT else output.calls
     if output.kind != "garbled" and ours != wanted:
         verdict = WRONG
-    return Case(name, output.kind, output.text, verdict, _laid_out(ours, found), answer.get("error") or theirs)
+    return Case(name, output.kind, output.text, verdict, _shown(ours, found), answer.get("error") or theirs)
 
 
 def _verdict(ours: list[Call], theirs: list[tuple[str, Any]]) -> str:
@@ -121,7 +121,7 @@ def _verdict(ours: list[Call], theirs: list[tuple[str, Any]]) -> str:
     return "values differ"
 
 
-def _laid_out(calls: list[Call], found: Completion) -> Any:
+def _shown(calls: list[Call], found: Completion) -> Any:
     invalid = [(call.name, call.arguments, call.error) for call in found.invalid_tool_calls]
     return (calls, invalid, found.text) if invalid or not calls else calls
 

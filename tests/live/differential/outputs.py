@@ -1,4 +1,4 @@
-"""Texts as models write them: calls in each format's own words, whole and with what goes wrong.
+"""Texts as models write them: calls in each format's markup, complete and damaged.
 
 `outputs("hermes", 20)` is twenty of them, the same ones every time, each with the calls that were rendered.
 """
@@ -84,7 +84,7 @@ class Output(NamedTuple):
     """One text.
 
     Attributes:
-        kind: What it is made of, or what was done to it.
+        kind: Its ingredients, or the damage.
         text: The text.
         calls: The calls that were rendered, in order.
     """
@@ -124,7 +124,7 @@ def rendered(source: random.Random, name: str, words: list[str], tools: list[str
 
 
 PLAIN_TOOLS = ["get_weather", "search", "move", "ping"]
-WORDY_TOOLS = ["get_weather", "search"]
+TEXT_TOOLS = ["get_weather", "search"]
 
 
 def whole(source: random.Random, name: str) -> Output:
@@ -132,16 +132,16 @@ def whole(source: random.Random, name: str) -> Output:
 
 
 def lookalikes(source: random.Random, name: str) -> Output:
-    return Output("lookalikes", *rendered(source, name, LOOKALIKES, WORDY_TOOLS))
+    return Output("lookalikes", *rendered(source, name, LOOKALIKES, TEXT_TOOLS))
 
 
 def quoted(source: random.Random, name: str) -> Output:
-    return Output("quoted", *rendered(source, name, QUOTED, WORDY_TOOLS))
+    return Output("quoted", *rendered(source, name, QUOTED, TEXT_TOOLS))
 
 
 def marked(source: random.Random, name: str) -> Output:
     own = RENDERERS[name]([("ping", {}), ("search", {"query": "x"})])
-    return Output("marked", *rendered(source, name, [word for word in MARKED if word not in own], WORDY_TOOLS))
+    return Output("marked", *rendered(source, name, [word for word in MARKED if word not in own], TEXT_TOOLS))
 
 
 def unions(source: random.Random, name: str) -> Output:
@@ -154,7 +154,7 @@ def references(source: random.Random, name: str) -> Output:
 
 def unknown_tool(source: random.Random, name: str) -> Output:
     del source
-    known = find_format(name).unmistakable
+    known = find_format(name).unambiguous
     calls = [("get_wether", {"city": "Paris"})]
     return Output("unknown_tool", RENDERERS[name](calls), calls if known else [])
 
@@ -179,10 +179,10 @@ def repeated(source: random.Random, name: str) -> Output:
     return Output("repeated", f"{text}\n{text}", calls * 2)
 
 
-def without_the_last_word(source: random.Random, name: str) -> Output:
-    """Leave out the closing word, as a model does that ends its turn early."""
+def without_the_last_marker(source: random.Random, name: str) -> Output:
+    """Leave out the last end marker, as a model does that ends its turn early."""
     text, calls = rendered(source, name, WORDS, PLAIN_TOOLS)
-    return Output("without_the_last_word", re.sub(r"\s*(<[^<>]*>|[\])}])\s*$", "", text), calls)
+    return Output("without_the_last_marker", re.sub(r"\s*(<[^<>]*>|[\])}])\s*$", "", text), calls)
 
 
 def truncated(source: random.Random, name: str) -> Output:
@@ -209,21 +209,21 @@ KINDS: list[Callable[[random.Random, str], Output]] = [
     prose_after,
     spaced,
     repeated,
-    without_the_last_word,
+    without_the_last_marker,
     truncated,
     garbled,
 ]
 
 
-CUT = frozenset({"without_the_last_word", "truncated"})
-"""Kinds in which the first calls may be there, and no other."""
+CUT = frozenset({"without_the_last_marker", "truncated"})
+"""Kinds in which only the first calls may be found."""
 
 DAMAGED = CUT | {"garbled"}
-"""Kinds in which not every call is to be found."""
+"""Kinds in which not every call has to be found."""
 
 
 def outputs(name: str, count: int) -> Iterator[Output]:
-    """Make texts of a format.
+    """Generate texts of a format.
 
     Args:
         name: The format.
@@ -238,8 +238,10 @@ def outputs(name: str, count: int) -> Iterator[Output]:
 
 
 def markers(name: str) -> list[str]:
-    """List the words of a format that are tokens of their own in its models' vocabulary."""
+    """Return the markers of a format that are single tokens in its models' vocabulary."""
     source = random.Random(0)  # noqa: S311 - texts, not secrets
-    sample = "".join(rendered(source, name, ["x"], WORDY_TOOLS)[0] for _ in range(4))
-    found = set(re.findall(r"</?[^<>\s\"=]+>", sample)) | {w for w in find_format(name).openers if w[0] == "<"}
-    return sorted(found | {"<think>", "</think>", "<|python_tag|>", "[TOOL_CALLS]", "[ARGS]", *find_format(name).noise})
+    sample = "".join(rendered(source, name, ["x"], TEXT_TOOLS)[0] for _ in range(4))
+    found = set(re.findall(r"</?[^<>\s\"=]+>", sample)) | {w for w in find_format(name).start_markers if w[0] == "<"}
+    return sorted(
+        found | {"<think>", "</think>", "<|python_tag|>", "[TOOL_CALLS]", "[ARGS]", *find_format(name).ignored_markers}
+    )

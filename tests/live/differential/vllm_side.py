@@ -1,7 +1,7 @@
-"""What the installed vLLM makes of texts; run by its own interpreter, one JSON line in, one out.
+"""The parsers of the installed vLLM, run by its own interpreter: one JSON line in, one out.
 
-`{"calls": "hermes", "text": "<tool_call>…", "tools": […], "words": ["<tool_call>"]}` gives
-`{"calls": [["f", "{\\"x\\": 1}"]], "content": null}`, `{"reasoning": "qwen3", "text": "<think>…", "words": []}` gives
+`{"calls": "hermes", "text": "<tool_call>…", "tools": […], "vocabulary": ["<tool_call>"]}` gives
+`{"calls": [["f", "{\\"x\\": 1}"]], "content": null}`, `{"reasoning": "qwen3", "text": "<think>…", "vocabulary": []}` gives
 `{"reasoning": "…", "content": "…"}`, and either may give `{"error": "…"}`.
 """
 
@@ -22,20 +22,20 @@ THOUGHTS = [
     *("<ifm|think>", "</ifm|think>", "<assistant>", "[TOOL_CALLS]", "[ARGS]"),
     *("<tool_call>", "</tool_call>", "<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),
 ]
-"""Words that the reasoning parsers look up in the vocabulary."""
+"""Markers that the reasoning parsers look up in the vocabulary."""
 
 
 class Tokenizer:
-    """Just enough of a tokenizer: words of their own for the markers, and one token for every other character."""
+    """A minimal tokenizer: one token for each marker, and one for every other character."""
 
     is_fast = True
     version = 13
     supports_grammar = False
 
-    def __init__(self, words: list[str]) -> None:
-        self._words = sorted(set(words), key=len, reverse=True)
-        self._vocab = {word: 1_200_000 + i for i, word in enumerate(self._words)}
-        self._text = {number: word for word, number in self._vocab.items()}
+    def __init__(self, markers: list[str]) -> None:
+        self._markers = sorted(set(markers), key=len, reverse=True)
+        self._vocab = {marker: 1_200_000 + i for i, marker in enumerate(self._markers)}
+        self._text = {number: marker for marker, number in self._vocab.items()}
         self.all_special_tokens: list[str] = []
         self.added_tokens_encoder = dict(self._vocab)
 
@@ -49,9 +49,9 @@ class Tokenizer:
     def encode(self, text: str, **_: Any) -> list[int]:
         ids, at = [], 0
         while at < len(text):
-            word = next((w for w in self._words if text.startswith(w, at)), None)
-            ids.append(self._vocab[word] if word else ord(text[at]))
-            at += len(word) if word else 1
+            marker = next((one for one in self._markers if text.startswith(one, at)), None)
+            ids.append(self._vocab[marker] if marker else ord(text[at]))
+            at += len(marker) if marker else 1
         return ids
 
     def decode(self, ids: list[int] | int, **_: Any) -> str:
@@ -70,7 +70,7 @@ class Tokenizer:
 def split(case: dict[str, Any]) -> dict[str, Any]:
     """Split one text the way the server does for a whole answer."""
     request = ChatCompletionRequest(model="m", messages=[{"role": "user", "content": "?"}])
-    parser = ReasoningParserManager.get_reasoning_parser(case["reasoning"])(Tokenizer([*THOUGHTS, *case["words"]]))
+    parser = ReasoningParserManager.get_reasoning_parser(case["reasoning"])(Tokenizer([*THOUGHTS, *case["vocabulary"]]))
     reasoning, content = parser.extract_reasoning(case["text"], request)
     return {"reasoning": reasoning, "content": content}
 
@@ -78,23 +78,23 @@ def split(case: dict[str, Any]) -> dict[str, Any]:
 def answer(case: dict[str, Any]) -> dict[str, Any]:
     """Parse one text the way the server does for a whole answer."""
     request = ChatCompletionRequest(model="m", messages=[{"role": "user", "content": "?"}], tools=case["tools"])
-    parser = ToolParserManager.get_tool_parser(case["calls"])(Tokenizer(case["words"]), request.tools)
+    parser = ToolParserManager.get_tool_parser(case["calls"])(Tokenizer(case["vocabulary"]), request.tools)
     parsed = parser.extract_tool_calls(case["text"], request)
     calls = [[call.function.name, call.function.arguments] for call in parsed.tool_calls]
     return {"calls": calls, "content": parsed.content}
 
 
 def main() -> None:
-    """Answer line by line; a parser that raises is an answer too."""
+    """Answer line by line; an exception of a parser is an answer too."""
     logging.disable(logging.CRITICAL)
     out, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         case = json.loads(line)
         try:
-            told = split(case) if "reasoning" in case else answer(case)
-        except Exception as error:  # noqa: BLE001 - whatever a parser raises is what is asked for
-            told = {"error": f"{type(error).__name__}: {error}"[:300]}
-        print(json.dumps(told), file=out, flush=True)
+            result = split(case) if "reasoning" in case else answer(case)
+        except Exception as error:  # noqa: BLE001 - any exception of a parser is a result
+            result = {"error": f"{type(error).__name__}: {error}"[:300]}
+        print(json.dumps(result), file=out, flush=True)
 
 
 if __name__ == "__main__":

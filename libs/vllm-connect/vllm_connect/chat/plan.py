@@ -24,10 +24,11 @@ from vllm_connect.chat.filters.token_ids import TokenIdsFilter
 from vllm_connect.chat.filters.tool_parsing import ToolParsingFilter
 from vllm_connect.chat.raw_completion import check_text_only
 from vllm_connect.chat.strict_tools import strict_tools
-from vllm_connect.parsing.auto_format import sniffing_format
+from vllm_connect.parsing.auto_format import auto_format
 from vllm_connect.parsing.forced_calls import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.output_parser import OutputParser
+from vllm_connect.parsing.reasoning import Reasoning
 from vllm_connect.parsing.repair import RepairFilter
 from vllm_connect.profiles import Profile
 from vllm_connect.protocol.stream import Filter
@@ -93,7 +94,7 @@ def plan_request(
     if request.tool_parser != "auto":
         format_ = request.tool_parser if isinstance(request.tool_parser, Format) else find_format(request.tool_parser)
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
-    format_ = sniffing_format() if profile.tool_format is None else find_format(profile.tool_format)
+    format_ = auto_format() if profile.tool_format is None else find_format(profile.tool_format)
     if not known.has_tool_parser or _text_source(request, capabilities) != "content":
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
     if known.needs_strict_tools and is_forced(request.tool_choice):
@@ -213,7 +214,7 @@ def _new_filter(
     return new_filter
 
 
-def _reasoning_parser(request: ChatRequest, profile: Profile) -> str | None:
+def _reasoning_parser(request: ChatRequest, profile: Profile) -> str | Reasoning | None:
     """Return what splits reasoning off the text where the server has not done so."""
     if request.reasoning_parser != "auto":
         return request.reasoning_parser

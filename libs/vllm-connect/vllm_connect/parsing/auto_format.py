@@ -1,50 +1,58 @@
-"""A format for models of which nothing is known: whatever is opened by an unmistakable marker.
+"""A format for models of which nothing is known: calls in any format that has an unambiguous start marker.
 
-Several families share an opener. `<tool_call>` is followed by a brace (Hermes), a bracket (Granite 3.1), a tag (Qwen 3
-Coder) or a name (GLM), so what comes next decides.
+Several formats share a start marker. `<tool_call>` is followed by a brace (Hermes), a bracket (Granite 3.1), a tag (Qwen 3
+Coder) or a name (GLM), so what follows decides, and then the formats' rank.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from vllm_connect.parsing.format import Format, find_format, format_names
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
-__all__ = ["sniffing_format"]
-
-BY_NEXT = {
-    "<tool_call>": {"{": "hermes", "[": "granite", "<": "qwen3_coder", "": "glm45"},
-    "<tool_calls>": {"[": "jamba", "{": "jamba", "<": "hy_v3", "": "jamba"},
-}
-"""The format by the character that follows an opener, white space aside; the empty one is any other."""
-
-PREFERRED = ("deepseek_v3", "kimi_k2", "deepseek_v4", "qwen3_coder")
-"""Which format has an opener that several share and nothing tells apart."""
+__all__ = ["auto_format", "detecting_format"]
 
 
 @lru_cache(maxsize=1)
-def sniffing_format() -> Format:
-    """Build the format, once, when it is first needed."""
-    by_opener: dict[str, Format] = {}
-    for name in (*PREFERRED, *format_names()):
-        format_ = find_format(name)
-        if format_.unmistakable:
-            for opener in format_.openers:
-                by_opener.setdefault(opener, format_)
-    openers = tuple(word for word in by_opener if not any(word != o and word.startswith(o) for o in by_opener))
+def auto_format() -> Format:
+    """Build the format that detects all others, once, when it is first needed."""
+    return detecting_format(map(find_format, format_names()))
+
+
+def detecting_format(formats: Iterable[Format]) -> Format:
+    """Build a format that detects others by their start markers.
+
+    Args:
+        formats: The formats; those without unambiguous markers are not detected.
+    """
+    candidates: dict[str, list[Format]] = {}
+    for format_ in sorted(dict.fromkeys(formats), key=lambda one: -one.rank):
+        for marker in format_.start_markers if format_.unambiguous else ():
+            candidates.setdefault(marker, []).append(format_)
+    markers = tuple(
+        one for one in candidates if not any(one != other and one.startswith(other) for other in candidates)
+    )
 
     harmony = find_format("openai")
-    channels = tuple(word for word in harmony.openers if word.startswith("<|channel|>"))
+    channels = tuple(marker for marker in harmony.start_markers if marker.startswith("<|channel|>"))
 
-    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-        if opener == "<|start|>assistant" and (channel := (yield from scanner.find(*channels))):
+    def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+        if marker == "<|start|>assistant" and (channel := (yield from scanner.accept(*channels))):
             return (yield from harmony.block(scanner, channel, tools))
-        choices = BY_NEXT.get(opener)
-        if choices is None:
-            return (yield from by_opener[opener].block(scanner, opener, tools))
-        yield from scanner.space()
-        following = yield from scanner.peek()
-        chosen = find_format(choices.get(following, choices[""]))
-        return (yield from chosen.block(scanner, opener, tools))
+        chosen = yield from _choose(scanner, candidates[marker])
+        return (yield from chosen.block(scanner, marker, tools))
 
-    return Format(names=("auto",), openers=openers, block=block, forced=find_format("hermes").forced)
+    return Format(names=("auto",), start_markers=markers, block=block, forced=find_format("hermes").forced)
+
+
+def _choose(scanner: Scanner, candidates: list[Format]) -> Reading[Format]:
+    """Choose the format by what follows its start marker."""
+    by_following = {following: one for one in reversed(candidates) for following in one.followed_by}
+    if len(candidates) > 1 and by_following:
+        yield from scanner.skip_whitespace()
+        following = yield from scanner.accept(*by_following)
+        if following:
+            scanner.unread(following)
+            return by_following[following]
+    return next((one for one in candidates if not one.followed_by), candidates[0])

@@ -1,15 +1,15 @@
 """Calls that a grammar forces on the model.
 
-Best in the model's own words, by a structural tag that leaves it room to think first. Where the format, or the server,
-does not allow that, as plain JSON: a required call is `[{"name": "f", "parameters": {"x": 1}}]`, as vLLM's servers force it, and a
-named one is its arguments alone, `{"x": 1}`.
+Preferably in the model's own format, by a structural tag that leaves it room to think first. If the format, or the server,
+does not allow that, as plain JSON: a required call is `[{"name": "f", "parameters": {"x": 1}}]`, as vLLM's servers force it,
+and a named one is its arguments alone, `{"x": 1}`.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.json_calls import call_object, items
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
@@ -18,6 +18,7 @@ __all__ = ["forced_format", "forced_schema", "forced_tag"]
 
 EMPTY = {"type": "object", "properties": {}}
 
+INDEX = "{index}"
 
 THINKING = {
     "type": "or",
@@ -33,49 +34,58 @@ def forced_tag(format_: Format, tools: Sequence[Mapping[str, Any]], name: str | 
 
     Args:
         format_: The format.
-        tools: The tools to choose from, in OpenAI's shape.
-        name: The one to call; None for any.
+        tools: The tools to choose from, in OpenAI's format.
+        name: The tool to call; None for any.
         parallel: Whether there may be more than one call.
 
     Returns:
-        The tag, JSON text; None where the format cannot be forced in this way.
+        The tag, JSON text; None if the format cannot be forced in this way.
     """
-    if format_.forced is None:
+    markup = format_.forced
+    if markup is None:
         return None
-    begin, end = format_.forced
-    functions = [tool["function"] for tool in tools if name in (None, tool["function"]["name"])]
-    tags = [
-        {
-            "type": "tag",
-            "begin": begin.replace("{name}", function["name"]),
-            "content": {"type": "json_schema", "json_schema": function.get("parameters") or EMPTY},
-            "end": end,
-        }
-        for function in functions
-    ]
     calls = {
         "type": "tags_with_separator",
-        "tags": tags,
-        "separator": "\n",
+        "tags": [_tag(markup, function) for function in _chosen(tools, name)],
+        "separator": markup.separator,
         "at_least_one": True,
         "stop_after_first": not parallel,
     }
-    form = {"type": "sequence", "elements": [THINKING, calls]}
-    return json.dumps({"type": "structural_tag", "format": form})
+    elements = [THINKING, *_constant(markup.before), calls, *_constant(markup.after)]
+    return json.dumps({"type": "structural_tag", "format": {"type": "sequence", "elements": elements}})
+
+
+def _tag(markup: CallMarkup, function: Mapping[str, Any]) -> dict[str, Any]:
+    begin, index, rest = markup.begin.replace("{name}", function["name"]).partition(INDEX)
+    content: dict[str, Any] = {"type": "json_schema", "json_schema": function.get("parameters") or EMPTY}
+    if markup.style != "json":
+        content["style"] = markup.style
+    if index:
+        digits = {"type": "regex", "pattern": "[0-9]+"}
+        content = {"type": "sequence", "elements": [digits, *_constant(rest), content]}
+    return {"type": "tag", "begin": begin, "content": content, "end": markup.end}
+
+
+def _constant(text: str) -> list[dict[str, Any]]:
+    return [{"type": "const_string", "value": text}] if text else []
+
+
+def _chosen(tools: Sequence[Mapping[str, Any]], name: str | None) -> list[Mapping[str, Any]]:
+    return [tool["function"] for tool in tools if name in (None, tool["function"]["name"])]
 
 
 def forced_schema(tools: Sequence[Mapping[str, Any]], name: str | None, *, parallel: bool) -> dict[str, Any]:
     """Build the JSON schema that forces a call.
 
     Args:
-        tools: The tools to choose from, in OpenAI's shape.
-        name: The one to call; None for any.
+        tools: The tools to choose from, in OpenAI's format.
+        name: The tool to call; None for any.
         parallel: Whether there may be more than one call.
 
     Returns:
         The schema of the model's answer.
     """
-    functions = [tool["function"] for tool in tools if name in (None, tool["function"]["name"])]
+    functions = _chosen(tools, name)
     if name is not None:
         return dict(functions[0].get("parameters") or EMPTY)
     definitions: dict[str, Any] = {}
@@ -96,25 +106,25 @@ def forced_schema(tools: Sequence[Mapping[str, Any]], name: str | None, *, paral
 
 
 def forced_format(name: str | None) -> Format:
-    """Build the format of a forced answer.
+    """Build the format of an answer that `forced_schema` constrains.
 
     Args:
-        name: The tool that was named; None where any was required.
+        name: The tool that was named; None if any tool was required.
     """
 
-    def named(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    def named(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del tools
-        scanner.back(opener)
-        scanner.begin(name or "")
-        close = yield from scanner.json_value(scanner.arguments)
+        scanner.unread(marker)
+        scanner.start_call(name or "")
+        close = yield from scanner.forward_json_value(scanner.emit_arguments)
         if close is None:
             return False
-        scanner.end(close)
+        scanner.end_call(close)
         return True
 
-    def any_of(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    def any_of(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del tools
-        scanner.back(opener)
+        scanner.unread(marker)
         return (yield from items(scanner, call_object))
 
-    return Format(names=("forced",), openers=("{",) if name else ("[",), block=named if name else any_of)
+    return Format(names=("forced",), start_markers=("{",) if name else ("[",), block=named if name else any_of)

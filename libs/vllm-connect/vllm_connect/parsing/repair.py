@@ -1,7 +1,7 @@
-"""Arguments that mean one thing and are not JSON: an option, never the default.
+"""Repair of arguments that are not JSON and have one possible meaning: an option, never the default.
 
-`{'city': 'Paris', 'metric': True,}` is `{"city": "Paris", "metric": true}`. What was cut is left alone: half an argument has no
-one meaning. A call that was repaired is named in the answer's metadata, `{"repaired_tool_calls": ["call_1"]}`.
+`{'city': 'Paris', 'metric': True,}` is `{"city": "Paris", "metric": true}`. Truncated arguments are left alone, since they may
+have meant anything. A repaired call is listed in the answer's metadata, `{"repaired_tool_calls": ["call_1"]}`.
 """
 
 import ast
@@ -11,23 +11,23 @@ from typing import Any
 from vllm_connect.response.deltas import Delta, Finish, Metadata, ToolCallDelta
 from vllm_connect.response.tool_arguments import TRUNCATED, ArgumentsError, read_arguments
 
-__all__ = ["RepairFilter", "repair_arguments", "repaired"]
+__all__ = ["RepairFilter", "repair_arguments", "repair_deltas"]
 
 MAX_CHARACTERS = 100_000
 FENCE = "```"
 
 
 def repair_arguments(text: str) -> str | None:
-    """Find the JSON object that a call's arguments mean.
+    """Find the JSON object that a call's arguments stand for.
 
     Args:
         text: The arguments as the model wrote them.
 
     Returns:
-        JSON text of one strict object: the text itself if it is one; None where there is no one meaning.
+        JSON text of one strict object: the text itself if it is one; None if there is no single possible meaning.
     """
-    for attempt in (_as_it_is, _unfenced, _with_raw_line_ends, _quoted_twice, _python):
-        repaired = attempt(text.strip()) if len(text) <= MAX_CHARACTERS else None
+    for candidate in (_unchanged, _unfenced, _with_raw_newlines, _quoted_twice, _python):
+        repaired = candidate(text.strip()) if len(text) <= MAX_CHARACTERS else None
         if repaired is not None and _strict(repaired):
             return repaired
     return None
@@ -41,7 +41,7 @@ def _strict(text: str) -> bool:
     return True
 
 
-def _as_it_is(text: str) -> str:
+def _unchanged(text: str) -> str:
     return text
 
 
@@ -51,10 +51,10 @@ def _unfenced(text: str) -> str | None:
     return text[len(FENCE) : -len(FENCE)].removeprefix("json").strip()
 
 
-def _with_raw_line_ends(text: str) -> str | None:
-    """Allow line ends and tabs as they are inside of strings."""
+def _with_raw_newlines(text: str) -> str | None:
+    """Accept unescaped newlines and tabs in strings."""
     try:
-        return _plain(_LENIENT.decode(text))
+        return _dumped(_LENIENT.decode(text))
     except (ValueError, RecursionError):
         return None
 
@@ -69,28 +69,28 @@ def _quoted_twice(text: str) -> str | None:
 
 
 def _python(text: str) -> str | None:
-    """Read a Python literal, which also forgives a comma after the last member."""
-    words = {"true": "True", "false": "False", "null": "None"}
-    for candidate in (text, _words_replaced(text, words)):
+    """Read a Python literal, which also allows a trailing comma."""
+    names = {"true": "True", "false": "False", "null": "None"}
+    for candidate in (text, _with_names_replaced(text, names)):
         try:
             tree = ast.parse(candidate, mode="eval")
             value = ast.literal_eval(tree)
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             continue
-        return _plain(value) if all(map(_names_once, ast.walk(tree))) else None
+        return _dumped(value) if all(map(_has_unique_keys, ast.walk(tree))) else None
     return None
 
 
-def _names_once(node: ast.AST) -> bool:
-    """Tell whether a dict's keys are strings, each there once."""
+def _has_unique_keys(node: ast.AST) -> bool:
+    """Check whether a dict's keys are strings without duplicates."""
     if not isinstance(node, ast.Dict):
         return True
     names = [key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
     return len(names) == len(node.keys) == len(set(names))
 
 
-def _words_replaced(text: str, words: dict[str, str]) -> str:
-    """Replace words that stand outside of strings."""
+def _with_names_replaced(text: str, names: dict[str, str]) -> str:
+    """Replace names outside of strings."""
     out: list[str] = []
     at = 0
     while at < len(text):
@@ -105,7 +105,7 @@ def _words_replaced(text: str, words: dict[str, str]) -> str:
             end = at + 1
             while end < len(text) and text[end].isalnum():
                 end += 1
-            out.append(words.get(text[at:end], text[at:end]))
+            out.append(names.get(text[at:end], text[at:end]))
             at = end
         else:
             out.append(char)
@@ -115,14 +115,14 @@ def _words_replaced(text: str, words: dict[str, str]) -> str:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a member is named twice")
+        raise ValueError("a duplicate member")
     return dict(pairs)
 
 
 _LENIENT = json.JSONDecoder(strict=False, object_pairs_hook=_unique)
 
 
-def _plain(value: Any) -> str | None:
+def _dumped(value: Any) -> str | None:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -130,7 +130,7 @@ def _plain(value: Any) -> str | None:
 
 
 class RepairFilter:
-    """Holds a choice's arguments back until they are whole, and repairs them.
+    """A filter that holds a choice's arguments back until they are complete, and repairs them.
 
     Args:
         choice: The choice.
@@ -141,53 +141,57 @@ class RepairFilter:
         self._calls: dict[int, list[ToolCallDelta]] = {}
 
     def push(self, delta: Delta) -> list[Delta]:
-        """Take one delta of the choice and give what can be said of it now."""
+        """Read one delta of the choice.
+
+        Returns:
+            The deltas that can be emitted now; before the finish reason the arguments, repaired.
+        """
         if isinstance(delta, ToolCallDelta):
             self._calls.setdefault(delta.index, []).append(delta)
             named = delta.name is not None
             return [ToolCallDelta(delta.index, delta.id, delta.name, choice=self._choice)] if named else []
         if isinstance(delta, Finish):
-            return [*self.settle(cut=delta.reason in TRUNCATED), delta]
+            return [*self._repaired(truncated=delta.reason in TRUNCATED), delta]
         return [delta]
 
     def finish(self) -> list[Delta]:
-        """Return what was held back as it came: the end of the answer is missing."""
-        calls, self._calls = self._calls, {}
-        return [
-            ToolCallDelta(index, None, None, "".join(piece.arguments for piece in pieces), self._choice, ended=False)
-            for index, pieces in calls.items()
-        ]
+        """Read the end of a choice that has no finish reason.
 
-    def settle(self, *, cut: bool) -> list[Delta]:
-        """Give what was held back, repaired where it means one thing.
-
-        Args:
-            cut: Whether the last call may be a fragment.
+        Returns:
+            The arguments as they were received; they may be truncated.
         """
-        out: list[Delta] = []
-        repaired: list[str] = []
+        held = [
+            ToolCallDelta(index, None, None, "".join(piece.arguments for piece in pieces), self._choice, ended=False)
+            for index, pieces in self._calls.items()
+        ]
+        self._calls.clear()
+        return list(held)
+
+    def _repaired(self, *, truncated: bool) -> list[Delta]:
+        """Return the arguments, repaired if they have one possible meaning; the last call's may be truncated."""
+        deltas: list[Delta] = []
+        repaired_ids: list[str] = []
         last = max(self._calls, default=-1)
         for index, pieces in self._calls.items():
             text = "".join(piece.arguments for piece in pieces)
             ended = next((piece.ended for piece in reversed(pieces) if piece.ended is not None), None)
-            whole = ended if ended is not None else not (cut and index == last)
-            better = repair_arguments(text) if whole and text.strip() not in ("", "null") else None
-            if better is not None and better != text.strip():
-                text = better
-                repaired.extend(piece.id for piece in pieces if piece.id is not None)
-            out.append(ToolCallDelta(index, None, None, text, self._choice, ended))
+            complete = ended if ended is not None else not (truncated and index == last)
+            repaired = repair_arguments(text) if complete and text.strip() not in ("", "null") else None
+            if repaired is not None and repaired != text.strip():
+                text = repaired
+                repaired_ids.extend(piece.id for piece in pieces if piece.id is not None)
+            deltas.append(ToolCallDelta(index, None, None, text, self._choice, ended))
         self._calls.clear()
-        if repaired:
-            out.append(Metadata({"repaired_tool_calls": repaired}, self._choice))
-        return out
+        if repaired_ids:
+            deltas.append(Metadata({"repaired_tool_calls": repaired_ids}, self._choice))
+        return deltas
 
 
-def repaired(deltas: list[Delta]) -> list[Delta]:
-    """Repair the calls of an answer that came without an end of its own.
+def repair_deltas(deltas: list[Delta]) -> list[Delta]:
+    """Repair the calls of a complete answer that has no finish reason.
 
     Args:
         deltas: The deltas of one choice.
     """
-    held = RepairFilter(0)
-    out = [said for delta in deltas for said in held.push(delta)]
-    return [*out, *held.settle(cut=False)]
+    repair = RepairFilter(0)
+    return [repaired for delta in (*deltas, Finish("stop")) for repaired in repair.push(delta)][:-1]

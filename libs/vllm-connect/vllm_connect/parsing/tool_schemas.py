@@ -1,13 +1,13 @@
-"""What a request's tools say about names and arguments.
+"""What a request's tools declare: their names, and the schemas of their arguments.
 
-`Tools([{"type": "function", "function": {"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}}}])` knows
-that `f` is declared and that its `n` is an integer, which decides how `<parameter=n>42</parameter>` is read.
+`Tools([{"type": "function", "function": {"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}}}])` declares
+`f`, and that its `n` is an integer, which decides how `<parameter=n>42</parameter>` is read.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vllm_connect.parsing.values import json_or_text, quote, typed
+from vllm_connect.parsing.values import coerced, json_or_text, quote
 from vllm_connect.response.tool_arguments import ArgumentsError, read_arguments
 from vllm_connect.schema.validate import SchemaError, find_violation
 
@@ -15,7 +15,7 @@ __all__ = ["Tools", "keyword", "schema_types"]
 
 
 MAX_DEPTH = 16
-"""Deeper than any schema of a parameter refers to others."""
+"""The depth of references at which a schema is read no further."""
 
 UNIONS = ("anyOf", "oneOf", "allOf")
 
@@ -24,7 +24,7 @@ class Tools:
     """The tools of a request.
 
     Args:
-        tools: The tools in OpenAI's shape; None where they are not known, and any name may be one.
+        tools: The tools in OpenAI's format; None if they are not known, and any name may be called.
     """
 
     def __init__(self, tools: Sequence[Mapping[str, Any]] | None) -> None:
@@ -36,26 +36,26 @@ class Tools:
                 self._parameters[function["name"]] = function.get("parameters") or {}
 
     def declares(self, name: str) -> bool:
-        """Tell whether a name may be called."""
+        """Check whether a tool of that name may be called."""
         return not self.known or name in self._parameters
 
-    def takes(self, name: str, key: str) -> bool:
-        """Tell whether a tool declares a parameter."""
+    def has_parameter(self, name: str, key: str) -> bool:
+        """Check whether a tool declares a parameter."""
         return key in self._properties(name)
 
-    def may_take(self, key: str) -> bool:
-        """Tell whether some tool may have a parameter of a name."""
+    def any_has_parameter(self, key: str) -> bool:
+        """Check whether any tool may have a parameter of that name."""
         return not self.known or any(key in self._properties(name) for name in self._parameters)
 
-    def misfit(self, name: str, arguments: str) -> str | None:
-        """Say why a call cannot be meant.
+    def validation_error(self, name: str, arguments: str) -> str | None:
+        """Validate a call.
 
         Args:
             name: The tool's name.
             arguments: The arguments' JSON text.
 
         Returns:
-            The reason; None if the tool is declared and the arguments fit its schema.
+            What is wrong; None if the tool is declared and the arguments fit its schema.
         """
         if not self.declares(name):
             return f"there is no tool {name!r}"
@@ -66,10 +66,10 @@ class Tools:
         try:
             return find_violation(value, self._parameters.get(name) or {})
         except SchemaError as error:
-            return f"its schema is none: {error}"
+            return f"the tool's schema is invalid: {error}"
 
-    def typed(self, name: str, key: str, text: str) -> str:
-        """Read a parameter that a format writes as bare text, by the type its schema declares.
+    def coerced(self, name: str, key: str, text: str) -> str:
+        """Convert a parameter's bare text to the type that its schema declares.
 
         Args:
             name: The tool's name.
@@ -77,7 +77,7 @@ class Tools:
             text: The text.
 
         Returns:
-            JSON text of the value; a string where no type says otherwise.
+            JSON text of the value; a string unless the type says otherwise.
         """
         schema = self._parameters.get(name, {})
         properties = self._properties(name)
@@ -87,7 +87,7 @@ class Tools:
             declared = others if isinstance(others, Mapping) else None
         if declared is None:
             return quote(text) if not properties and not self.known else json_or_text(text)
-        return self.typed_by(declared, text, schema)
+        return self.coerced_by(declared, text, schema)
 
     def _properties(self, name: str) -> Mapping[str, Any]:
         schema = self._parameters.get(name, {})
@@ -95,31 +95,31 @@ class Tools:
         return found if isinstance(found, Mapping) else {}
 
     def schema(self, name: str) -> Mapping[str, Any]:
-        """Give the schema of a tool's parameters; empty where it is not known."""
+        """Return the schema of a tool's parameters; empty if it is not known."""
         return self._parameters.get(name, {})
 
     @staticmethod
-    def typed_by(schema: Any, text: str, root: Mapping[str, Any] | None = None) -> str:
-        """Read a text by a schema, as JSON text.
+    def coerced_by(schema: Any, text: str, root: Mapping[str, Any] | None = None) -> str:
+        """Convert a bare text to the type that a schema declares, as JSON text.
 
         Args:
             schema: The schema of the value.
             text: The text.
             root: The schema that its references point into.
         """
-        return typed(text, schema_types(schema, root))
+        return coerced(text, schema_types(schema, root))
 
 
 def schema_types(schema: Any, root: Mapping[str, Any] | None = None, depth: int = 0) -> frozenset[str]:
-    """List the JSON types that a schema allows.
+    """Return the JSON types that a schema allows.
 
     Args:
         schema: The schema of one value.
         root: The schema that its references point into.
-        depth: How many schemas it stands in.
+        depth: The number of schemas around it.
 
     Returns:
-        The types it names, empty where it names none.
+        The types that it names; empty if it names none.
     """
     if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
         return frozenset()
@@ -138,24 +138,24 @@ def schema_types(schema: Any, root: Mapping[str, Any] | None = None, depth: int 
     return frozenset(ALIASES.get(name, name) for name in found)
 
 
-def keyword(schema: Any, word: str, root: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
-    """Find what a schema, or the first of its alternatives that has it, says by a keyword.
+def keyword(schema: Any, name: str, root: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
+    """Return the value of a keyword in a schema, or in the first of its alternatives that has it.
 
     Args:
         schema: The schema of one value.
-        word: The keyword, `items`.
+        name: The keyword, `items`.
         root: The schema that its references point into.
-        depth: How many schemas it stands in.
+        depth: The number of schemas around it.
     """
     if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
         return None
-    if word in schema:
-        return schema[word]
+    if name in schema:
+        return schema[name]
     reference = schema.get("$ref")
     inner = [_resolved(reference, root)] if isinstance(reference, str) and root is not None else []
     for union in UNIONS:
         inner += schema.get(union) or ()
-    found = (keyword(branch, word, root, depth + 1) for branch in inner)
+    found = (keyword(branch, name, root, depth + 1) for branch in inner)
     return next((value for value in found if value is not None), None)
 
 
@@ -170,7 +170,7 @@ ALIASES = {
     "dict": "object",
     "list": "array",
 }
-"""Names of types that are not JSON Schema's but are met in tools."""
+"""Type names that are not in JSON Schema and occur in tools."""
 
 
 def _resolved(reference: str, root: Mapping[str, Any]) -> Any:

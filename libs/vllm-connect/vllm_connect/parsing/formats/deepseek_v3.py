@@ -4,7 +4,7 @@ r"""DeepSeek V3 and R1.
 `<｜tool▁calls▁end｜>`. Source: the chat template of deepseek-ai/DeepSeek-V3-0324.
 """
 
-from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import header_call, is_name, named_call
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
@@ -12,14 +12,14 @@ from vllm_connect.parsing.tool_schemas import Tools
 BEGIN, CALL, SEPARATOR = "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>"
 
 
-def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
     del tools
-    mark = opener
+    mark = marker
     while True:
-        yield from scanner.space()
-        if mark != CALL and not (yield from scanner.find(CALL)):
+        yield from scanner.skip_whitespace()
+        if mark != CALL and not (yield from scanner.accept(CALL)):
             return False
-        kind, mark = yield from scanner.up_to(SEPARATOR, limit=MAX_NAME)
+        kind, mark = yield from scanner.read_until(SEPARATOR, limit=MAX_NAME)
         if not mark or not is_name(kind.strip()):
             return False
         if (yield from scanner.peek()) == "{":  # as V3.1 writes it, without a kind
@@ -28,14 +28,25 @@ def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
             whole = yield from header_call(scanner, ("\n", "```"), fences=("```json", "json"))
         if not whole:
             return False
-        yield from scanner.space()
-        yield from scanner.find("```")
-        yield from scanner.space()
-        yield from scanner.find("<｜tool▁call▁end｜>")
-        yield from scanner.space()
-        mark = yield from scanner.find(CALL, "<｜tool▁calls▁end｜>")
+        yield from scanner.skip_whitespace()
+        yield from scanner.accept("```")
+        yield from scanner.skip_whitespace()
+        yield from scanner.accept("<｜tool▁call▁end｜>")
+        yield from scanner.skip_whitespace()
+        mark = yield from scanner.accept(CALL, "<｜tool▁calls▁end｜>")
         if mark != CALL:
             return True
 
 
-FORMAT = Format(names=("deepseek_v3",), openers=(BEGIN,), block=_block)
+FORMAT = Format(
+    names=("deepseek_v3",),
+    start_markers=(BEGIN,),
+    block=_block,
+    rank=1,
+    forced=CallMarkup(
+        f"{CALL}function{SEPARATOR}{{name}}\n```json\n",
+        "\n```<｜tool▁call▁end｜>",
+        before=BEGIN,
+        after="<｜tool▁calls▁end｜>",
+    ),
+)

@@ -1,4 +1,4 @@
-r"""DeepSeek V4.1: DSML with a space before each word, in `<｜DSML｜ calls>`."""
+r"""DeepSeek V4.1: DSML with a space before the name of each tag, in `<｜DSML｜ calls>`."""
 
 from vllm_connect.parsing.grammars.dsml import dsml_format
 

@@ -1,11 +1,7 @@
-r"""ERNIE 4.5: `<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>\n`; text may stand in `<response>`."""
+r"""ERNIE 4.5: `<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>\n` as Hermes; text may stand in `<response>`."""
 
-from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.grammars.json_calls import json_objects
+from dataclasses import replace
 
-FORMAT = Format(
-    names=("ernie45",),
-    openers=("<tool_call>",),
-    block=json_objects("</tool_call>"),
-    noise=("<response>", "</response>"),
-)
+from vllm_connect.parsing.formats.hermes import FORMAT as HERMES
+
+FORMAT = replace(HERMES, names=("ernie45",), ignored_markers=("<response>", "</response>"), rank=0)

@@ -5,6 +5,6 @@ from vllm_connect.parsing.grammars.brace_calls import BraceCalls
 
 FORMAT = Format(
     names=("functiongemma",),
-    openers=("<start_function_call>",),
-    block=BraceCalls("<escape>", ("<end_function_call>",), typed=True),
+    start_markers=("<start_function_call>",),
+    block=BraceCalls("<escape>", ("<end_function_call>",), all_strings=True),
 )

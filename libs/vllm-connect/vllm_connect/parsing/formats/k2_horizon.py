@@ -14,35 +14,35 @@ from vllm_connect.parsing.tool_schemas import Tools
 CALL, END = "<ifm|tool_call>", "</ifm|tool_calls>"
 
 _pairs = PairCalls(
-    call=CALL,
+    call_start=CALL,
     call_end="</ifm|tool_call>",
-    key="<ifm|arg_key>",
+    key_start="<ifm|arg_key>",
     key_end="</ifm|arg_key>",
-    value="<ifm|arg_value>",
+    value_start="<ifm|arg_value>",
     value_end="</ifm|arg_value>",
-    kind="<ifm|arg_type>",
-    kind_end="</ifm|arg_type>",
+    type_start="<ifm|arg_type>",
+    type_end="</ifm|arg_type>",
     block_ends=(END,),
 )
 
 
-def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-    yield from scanner.space()
-    if not (yield from scanner.find(CALL)):
+def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+    yield from scanner.skip_whitespace()
+    if not (yield from scanner.accept(CALL)):
         return False
-    yield from scanner.space()
+    yield from scanner.skip_whitespace()
     if (yield from scanner.peek()) != "{":
         return (yield from _pairs(scanner, CALL, tools))
-    del opener
+    del marker
     while True:
         if not (yield from call_object(scanner)):
             return False
-        yield from scanner.space()
-        yield from scanner.find("</ifm|tool_call>")
-        yield from scanner.space()
-        if (yield from scanner.find(CALL, END)) != CALL:
+        yield from scanner.skip_whitespace()
+        yield from scanner.accept("</ifm|tool_call>")
+        yield from scanner.skip_whitespace()
+        if (yield from scanner.accept(CALL, END)) != CALL:
             return True
-        yield from scanner.space()
+        yield from scanner.skip_whitespace()
 
 
-FORMAT = Format(names=("k2_horizon",), openers=("<ifm|tool_calls>",), block=_block)
+FORMAT = Format(names=("k2_horizon",), start_markers=("<ifm|tool_calls>",), block=_block)

@@ -1,10 +1,10 @@
 r"""Kimi K2.
 
 `<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{"x": 1}<|tool_call_end|>`, ended
-by `<|tool_calls_section_end|>`. The header is the call's id, and the template wants it back as it is.
+by `<|tool_calls_section_end|>`. The header is the call's id, and the template expects it unchanged.
 """
 
-from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import header_calls
 
 
@@ -15,14 +15,14 @@ def _read_header(header: str) -> tuple[str, str | None]:
     return name.rpartition(".")[2] if name.startswith("functions.") else name, header or None
 
 
-def _id_of(name: str, index: int, random: str) -> str:
+def _call_id(name: str, index: int, random: str) -> str:
     del random
     return f"functions.{name}:{index}"
 
 
 FORMAT = Format(
     names=("kimi_k2",),
-    openers=("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>"),
+    start_markers=("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>"),
     block=header_calls(
         "<|tool_call_begin|>",
         ("<|tool_call_argument_begin|>",),
@@ -30,5 +30,12 @@ FORMAT = Format(
         ("<|tool_calls_section_end|>", "<|tool_call_section_end|>"),
         read_header=_read_header,
     ),
-    id_of=_id_of,
+    forced=CallMarkup(
+        "<|tool_call_begin|>functions.{name}:{index}<|tool_call_argument_begin|>",
+        "<|tool_call_end|>",
+        separator="",
+        before="<|tool_calls_section_begin|>",
+        after="<|tool_calls_section_end|>",
+    ),
+    call_id=_call_id,
 )

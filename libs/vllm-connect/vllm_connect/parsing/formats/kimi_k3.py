@@ -1,11 +1,11 @@
 r"""Kimi K3, in XTML.
 
 `<|open|>tools<|sep|><|open|>call tool="f" index="1"<|sep|><|open|>argument key="x" type="number"<|sep|>1`, then
-`<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>`. What is no string is JSON. In attributes, and
+`<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>`. A value that is not a string is JSON. In attributes, and
 nowhere else, `"` is written `&quot;` and `&` is `&amp;`.
 """
 
-from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 MARK = "<|"
@@ -29,7 +29,7 @@ def _read_key(head: str) -> tuple[str, bool | None]:
 
 FORMAT = Format(
     names=("kimi_k3",),
-    openers=("<|open|>tools<|sep|>",),
+    start_markers=("<|open|>tools<|sep|>",),
     block=TagCalls(
         "<|open|>call ",
         "<|close|>call<|sep|>",
@@ -40,5 +40,13 @@ FORMAT = Format(
         read_name=_read_name,
         read_key=_read_key,
     ),
-    noise=("<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"),
+    forced=CallMarkup(
+        '<|open|>call tool="{name}" index="{index}"<|sep|>',
+        "<|close|>call<|sep|>",
+        separator="",
+        before="<|open|>tools<|sep|>",
+        after="<|close|>tools<|sep|>",
+        style="kimi_k3_xml",
+    ),
+    ignored_markers=("<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"),
 )

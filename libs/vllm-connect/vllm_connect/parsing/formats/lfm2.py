@@ -3,4 +3,4 @@
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.grammars.python_calls import python_list
 
-FORMAT = Format(names=("lfm2",), openers=("<|tool_call_start|>",), block=python_list("<|tool_call_end|>"))
+FORMAT = Format(names=("lfm2",), start_markers=("<|tool_call_start|>",), block=python_list("<|tool_call_end|>"))

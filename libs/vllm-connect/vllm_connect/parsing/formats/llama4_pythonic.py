@@ -5,8 +5,8 @@ from vllm_connect.parsing.grammars.python_calls import python_list
 
 FORMAT = Format(
     names=("llama4_pythonic",),
-    openers=("[",),
+    start_markers=("[",),
     block=python_list(),
-    unmistakable=False,
-    noise=("<|python_start|>", "<|python_end|>"),
+    unambiguous=False,
+    ignored_markers=("<|python_start|>", "<|python_end|>"),
 )

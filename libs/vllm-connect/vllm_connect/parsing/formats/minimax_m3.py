@@ -1,7 +1,8 @@
-r"""MiniMax M3: nested elements, each tag after a word of its own, here `N` for `]<]minimax[>[`.
+r"""MiniMax M3: nested elements, each tag after the marker `]<]minimax[>[`, here `N`.
 
-`N<tool_call>N<invoke name="f">N<k>vN</k>N<list>N<item>1N</item>N</list>N</invoke>N</tool_call>`. An element with elements
-in it is an object, or an array where its schema says so, and holds no text beside them; the arguments go out when the call ends.
+`N<tool_call>N<invoke name="f">N<k>vN</k>N<list>N<item>1N</item>N</list>N</invoke>N</tool_call>`. An element that
+contains elements is an object, or an array if its schema says so, and no text may stand beside them; the arguments are emitted
+when the call ends.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
-from vllm_connect.parsing.grammars.tag_calls import quoted
+from vllm_connect.parsing.grammars.tag_calls import unquoted
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools, keyword, schema_types
 from vllm_connect.parsing.values import quote
@@ -18,33 +19,33 @@ from vllm_connect.response.tool_arguments import MAX_DEPTH
 MARK = "]<]minimax[>["
 
 
-def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-    del opener
+def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+    del marker
     while True:
-        yield from scanner.space()
-        mark = yield from scanner.find(f"{MARK}<invoke name=", f"{MARK}</tool_call>")
+        yield from scanner.skip_whitespace()
+        mark = yield from scanner.accept(f"{MARK}<invoke name=", f"{MARK}</tool_call>")
         if mark == f"{MARK}</tool_call>":
             return True
         if not mark or not (yield from _call(scanner, tools)):
             return False
-        yield from scanner.space()
+        yield from scanner.skip_whitespace()
         if not (yield from scanner.peek()):
             return True
 
 
 def _call(scanner: Scanner, tools: Tools) -> Reading[bool]:
-    head, mark = yield from scanner.up_to(">", limit=MAX_NAME)
-    name = quoted(head)
+    head, mark = yield from scanner.read_until(">", limit=MAX_NAME)
+    name = unquoted(head)
     if not mark or not is_name(name):
         return False
-    scanner.begin(name)
-    text, mark = yield from scanner.up_to(f"{MARK}</invoke>")
+    scanner.start_call(name)
+    text, mark = yield from scanner.read_until(f"{MARK}</invoke>")
     elements = _elements(text) if mark else None
     if elements is None:
-        scanner.arguments("{" + text)
+        scanner.emit_arguments("{" + text)
         return False
-    scanner.arguments(_Typed(tools.schema(name)).object(elements)[:-1])
-    scanner.end("}")
+    scanner.emit_arguments(_Converter(tools.schema(name)).object(elements)[:-1])
+    scanner.end_call("}")
     return True
 
 
@@ -52,7 +53,7 @@ Element = tuple[str, Any]
 
 
 def _elements(text: str) -> list[Element] | None:
-    """Read elements one after another; None if they are not well formed."""
+    """Parse consecutive elements; return None if they are not well formed."""
     stack: list[tuple[str, list[Element], list[str]]] = [("", [], [])]
     first, *tags = text.split(MARK)
     stack[0][2].append(first)
@@ -74,19 +75,21 @@ def _elements(text: str) -> list[Element] | None:
     return stack[0][1] if len(stack) == 1 and not "".join(stack[0][2]).strip() else None
 
 
-class _Typed:
-    """Writes elements as JSON, by the schema of a tool's parameters."""
+class _Converter:
+    """A converter of elements to JSON, by the schema of a tool's parameters."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._root = schema
 
     def object(self, elements: list[Element], schema: Any = None) -> str:
-        """Write elements as the members of an object; one that is there again makes a list."""
+        """Convert elements to the members of an object; repeated elements form a list."""
         properties = keyword(self._root if schema is None else schema, "properties", self._root)
         found: dict[str, list[str]] = {}
         for name, element in elements:
             found.setdefault(name, []).append(self._value(element, (properties or {}).get(name)))
-        members = (f"{quote(name)}: {_list(said) if len(said) > 1 else said[0]}" for name, said in found.items())
+        members = (
+            f"{quote(name)}: {_list(values) if len(values) > 1 else values[0]}" for name, values in found.items()
+        )
         return "{" + ", ".join(members) + "}"
 
     def _value(self, element: Any, schema: Any) -> str:
@@ -101,11 +104,11 @@ class _Typed:
             )
         if not element.strip() and "string" not in types and (is_list or "object" in types):
             return "[]" if is_list else "{}"
-        return quote(element) if schema is None else Tools.typed_by(schema, element, self._root)
+        return quote(element) if schema is None else Tools.coerced_by(schema, element, self._root)
 
 
 def _list(values: list[str]) -> str:
     return "[" + ", ".join(values) + "]"
 
 
-FORMAT = Format(names=("minimax_m3",), openers=(f"{MARK}<tool_call>",), block=_block)
+FORMAT = Format(names=("minimax_m3",), start_markers=(f"{MARK}<tool_call>",), block=_block)

@@ -1,10 +1,10 @@
-"""Mistral, in three spellings.
+"""Mistral, in three notations.
 
 `[TOOL_CALLS]f{"x": 1}[TOOL_CALLS]g{}` (tokenizer v11), `[TOOL_CALLS]f[ARGS]{"x": 1}` (v13), and before them
 `[TOOL_CALLS] [{"name": "f", "arguments": {"x": 1}}]`. Ids are nine alphanumerics. Source: mistral-common.
 """
 
-from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import header_call
 from vllm_connect.parsing.grammars.json_calls import json_array
 from vllm_connect.parsing.scanner import Reading, Scanner
@@ -13,11 +13,11 @@ from vllm_connect.parsing.tool_schemas import Tools
 _array = json_array()
 
 
-def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-    yield from scanner.space()
+def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+    yield from scanner.skip_whitespace()
     first = yield from scanner.peek()
     if first and first in "[{":
-        return (yield from _array(scanner, opener, tools))
+        return (yield from _array(scanner, marker, tools))
     return (yield from header_call(scanner, ("[ARGS]", "{"), read_header=_read_header))
 
 
@@ -26,9 +26,15 @@ def _read_header(header: str) -> tuple[str, str | None]:
     return name.strip(), call_id.strip() or None
 
 
-def _id_of(name: str, index: int, random: str) -> str:
+def _call_id(name: str, index: int, random: str) -> str:
     del name, index
     return random[:9]
 
 
-FORMAT = Format(names=("mistral",), openers=("[TOOL_CALLS]",), block=_block, id_of=_id_of)
+FORMAT = Format(
+    names=("mistral",),
+    start_markers=("[TOOL_CALLS]",),
+    block=_block,
+    forced=CallMarkup("[TOOL_CALLS]{name}[ARGS]", "", separator=""),
+    call_id=_call_id,
+)

@@ -2,8 +2,8 @@ r"""Muse: messages to recipients, and calls in ATEM.
 
 `<|start|>assistant to=self<|message|>thinking<|eom|>`, `<|start|>assistant to=f<|message|><atem:function_calls>`
 `<atem:invoke name="f"><atem:parameter name="k">v</atem:parameter></atem:invoke></atem:function_calls><|eom|>` and
-`<|start|>assistant to=user<|message|>answer<|eot|>`. The first header may lack its beginning, a message to nobody is
-reasoning, and a bare name may stand twice, `f.f`. Source: the muse parsers of vLLM 0.33.0.
+`<|start|>assistant to=user<|message|>answer<|eot|>`. The first header may lack its beginning, a message without a recipient is
+reasoning, and a name may be doubled, `f.f`. Source: the muse parsers of vLLM 0.33.0.
 """
 
 from vllm_connect.parsing.format import Format
@@ -13,27 +13,29 @@ from vllm_connect.parsing.tool_schemas import Tools
 
 START, TO, BODY = "<|start|>assistant", " to=", "<|message|>"
 UNSEEN = frozenset({"", "self", "developer"})
-"""Recipients of what is not meant for the user."""
+"""Recipients of messages that are not for the user."""
 
 
-def _block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-    if opener == CALLS:
-        return (yield from atem_calls(scanner, opener, tools))
-    recipient = "" if opener == BODY else (yield from _recipient(scanner))
+def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+    if marker == CALLS:
+        return (yield from atem_calls(scanner, marker, tools))
+    recipient = "" if marker == BODY else (yield from _recipient(scanner))
     while recipient is not None and is_addressed(recipient, tools):
-        scanner.accept()
+        scanner.commit()
         if recipient not in UNSEEN:
             break
-        if (yield from scanner.until((*ENDS, START), scanner.reasoning)) != START:
+        if (yield from scanner.forward_until((*ENDS, START), scanner.emit_reasoning)) != START:
             break
         recipient = yield from _recipient(scanner)
     return False
 
 
 def _recipient(scanner: Scanner) -> Reading[str | None]:
-    """Read the rest of a header; None where it is none."""
-    head, mark = yield from scanner.up_to(BODY, limit=MAX_NAME)
-    return head.strip().removeprefix("to=") if mark else None
+    """Read the rest of a header; return None if it is not one."""
+    head, end = yield from scanner.read_until(BODY, limit=MAX_NAME)
+    return head.strip().removeprefix("to=") if end else None
 
 
-FORMAT = Format(names=("muse", "musespark1x"), openers=(CALLS, START, TO, BODY), block=_block, noise=ENDS)
+FORMAT = Format(
+    names=("muse", "musespark1x"), start_markers=(CALLS, START, TO, BODY), block=_block, ignored_markers=ENDS
+)

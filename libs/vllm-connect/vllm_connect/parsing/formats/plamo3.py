@@ -2,10 +2,10 @@ r"""PLaMo 3.
 
 `<|plamo:begin_tool_requests:plamo|><|plamo:begin_tool_request:plamo|><|plamo:begin_tool_name:plamo|>f`, then
 `<|plamo:end_tool_name:plamo|><|plamo:begin_tool_arguments:plamo|><|plamo:constrain|>json<|plamo:msg|>{"x": 1}`, and the
-closers of arguments, request and requests.
+end markers of arguments, request and requests.
 """
 
-from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import header_calls
 
 NAME = "<|plamo:begin_tool_name:plamo|>"
@@ -17,7 +17,7 @@ def _read_header(header: str) -> tuple[str, str | None]:
 
 FORMAT = Format(
     names=("plamo3",),
-    openers=("<|plamo:begin_tool_requests:plamo|>",),
+    start_markers=("<|plamo:begin_tool_requests:plamo|>",),
     block=header_calls(
         "<|plamo:begin_tool_request:plamo|>",
         ("<|plamo:end_tool_name:plamo|>",),
@@ -26,5 +26,13 @@ FORMAT = Format(
         read_header=_read_header,
         fences=("<|plamo:begin_tool_arguments:plamo|>", "<|plamo:constrain|>json", "<|plamo:msg|>"),
     ),
-    noise=("<|plamo:tag|>",),
+    ignored_markers=("<|plamo:tag|>",),
+    forced=CallMarkup(
+        f"<|plamo:begin_tool_request:plamo|>{NAME}{{name}}<|plamo:end_tool_name:plamo|>"
+        "<|plamo:begin_tool_arguments:plamo|><|plamo:constrain|>json<|plamo:msg|>",
+        "<|plamo:end_tool_arguments:plamo|><|plamo:end_tool_request:plamo|>",
+        separator="",
+        before="<|plamo:begin_tool_requests:plamo|>",
+        after="<|plamo:end_tool_requests:plamo|>",
+    ),
 )

@@ -3,4 +3,4 @@
 from vllm_connect.parsing.format import Format
 from vllm_connect.parsing.grammars.python_calls import python_list
 
-FORMAT = Format(names=("pythonic",), openers=("[",), block=python_list(), unmistakable=False)
+FORMAT = Format(names=("pythonic",), start_markers=("[",), block=python_list(), unambiguous=False)

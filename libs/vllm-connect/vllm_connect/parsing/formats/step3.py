@@ -9,7 +9,7 @@ from vllm_connect.parsing.grammars.tag_calls import TagCalls
 
 FORMAT = Format(
     names=("step3",),
-    openers=("<｜tool_calls_begin｜>",),
+    start_markers=("<｜tool_calls_begin｜>",),
     block=TagCalls(
         "<steptml:invoke name=",
         "</steptml:invoke>",

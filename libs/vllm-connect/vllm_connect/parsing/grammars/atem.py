@@ -1,7 +1,7 @@
-r"""ATEM, in which the Muse family writes calls, and to whom its messages are addressed.
+r"""ATEM, the markup of the Muse family's calls, and the recipients that its messages are addressed to.
 
 `<atem:function_calls><atem:invoke name="f"><atem:parameter name="k">v</atem:parameter></atem:invoke></atem:function_calls>`
-stands in a message to the tool, `<|start|>assistant to=f<|message|>`. A bare name may stand twice, `f.f`.
+is part of a message to the tool, `<|start|>assistant to=f<|message|>`. A name may be doubled, `f.f`.
 Source: the muse and muse_glimmer parsers of vLLM 0.33.0.
 """
 
@@ -14,8 +14,8 @@ __all__ = ["CALLS", "ENDS", "atem_calls", "is_addressed"]
 CALLS = "<atem:function_calls>"
 ENDS = ("<|eom|>", "<|eot|>")
 
-PEOPLE = frozenset({"", "self", "user", "commentary", "developer"})
-"""Recipients that are no tools."""
+ROLES = frozenset({"", "self", "user", "commentary", "developer"})
+"""Recipients that are not tools."""
 
 atem_calls = TagCalls(
     "<atem:invoke name=",
@@ -23,13 +23,13 @@ atem_calls = TagCalls(
     "<atem:parameter name=",
     "</atem:parameter>",
     block_ends=("</atem:function_calls>",),
-    doubled=True,
+    doubled_names=True,
 )
 
 
 def is_addressed(recipient: str, tools: Tools) -> bool:
-    """Tell whether a header is one: to somebody there is, or to a tool of the request."""
-    if recipient in PEOPLE:
+    """Check whether a header is addressed to a known role, or to a tool of the request."""
+    if recipient in ROLES:
         return True
     if not is_name(recipient):
         return False

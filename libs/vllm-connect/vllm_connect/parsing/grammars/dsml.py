@@ -1,39 +1,50 @@
 r"""DSML, the markup of DeepSeek V3.2 and later.
 
-`<｜DSML｜invoke name="f">\n<｜DSML｜parameter name="k" string="true">v</｜DSML｜parameter>\n</｜DSML｜invoke>`; what is no string is
-JSON. The versions differ in the word around the calls.
+`<｜DSML｜invoke name="f">\n<｜DSML｜parameter name="k" string="true">v</｜DSML｜parameter>\n</｜DSML｜invoke>`; a value that is not
+a string is JSON. The versions differ in the tag around the calls.
 """
 
-from vllm_connect.parsing.format import Format
-from vllm_connect.parsing.grammars.tag_calls import TagCalls, quoted
+from vllm_connect.parsing.format import CallMarkup, Format
+from vllm_connect.parsing.grammars.tag_calls import TagCalls, unquoted
 
 __all__ = ["dsml_format"]
 
 
-def dsml_format(name: str, *words: str, space: str = "") -> Format:
+def dsml_format(name: str, tag: str, *, space: str = "") -> Format:
     """Build a format.
 
     Args:
         name: Its name.
-        words: What may stand around the calls, `function_calls`.
-        space: What stands before each tag's own word.
+        tag: The tag around the calls, `function_calls`.
+        space: The space before the name of each tag.
     """
+    prefix = f"｜DSML｜{space}"
     return Format(
         names=(name,),
-        openers=tuple(f"<｜DSML｜{space}{word}>" for word in words),
+        start_markers=(f"<{prefix}{tag}>",),
         block=TagCalls(
-            f"<｜DSML｜{space}invoke name=",
-            f"</｜DSML｜{space}invoke>",
-            f"<｜DSML｜{space}parameter name=",
-            f"</｜DSML｜{space}parameter>",
-            block_ends=tuple(f"</｜DSML｜{space}{word}>" for word in words),
+            f"<{prefix}invoke name=",
+            f"</{prefix}invoke>",
+            f"<{prefix}parameter name=",
+            f"</{prefix}parameter>",
+            block_ends=(f"</{prefix}{tag}>",),
             read_key=_read_key,
+        ),
+        forced=None
+        if space  # xgrammar writes the parameters' tags without it
+        else CallMarkup(
+            f'<{prefix}invoke name="{{name}}">\n',
+            f"</{prefix}invoke>\n",
+            separator="",
+            before=f"<{prefix}{tag}>\n",
+            after=f"</{prefix}{tag}>",
+            style="deepseek_xml",
         ),
     )
 
 
 def _read_key(head: str) -> tuple[str, bool | None]:
     key, attribute, value = head.partition(" string=")
-    if attribute and quoted(value) not in ("true", "false"):
+    if attribute and unquoted(value) not in ("true", "false"):
         return "", None
-    return quoted(key), quoted(value) == "true" if attribute else None
+    return unquoted(key), unquoted(value) == "true" if attribute else None

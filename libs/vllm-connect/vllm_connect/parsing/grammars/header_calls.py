@@ -1,6 +1,7 @@
-"""Calls whose name stands before their arguments: a header, a word that ends it, and one JSON object.
+"""Calls whose name precedes their arguments: a header, a separator that ends it, and one JSON object.
 
-`functions.f:0<|tool_call_argument_begin|>{"x": 1}<|tool_call_end|>`. The arguments go out verbatim as they come.
+`functions.f:0<|tool_call_argument_begin|>{"x": 1}<|tool_call_end|>`. The arguments are emitted verbatim as they
+arrive.
 """
 
 from collections.abc import Callable
@@ -13,12 +14,12 @@ __all__ = ["header_call", "header_calls", "is_key", "is_name", "named_call"]
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text can be a tool's name: printable, without white space, quotes, brackets or commas."""
+    """Check whether a text can be a tool's name: printable, without whitespace, quotes, brackets or commas."""
     return 0 < len(text) <= MAX_NAME and text.isprintable() and not any(c in text for c in " \"'<>{}()[]`,")
 
 
 def is_key(text: str) -> bool:
-    """Tell whether a text can be the name of a parameter of which nothing is known: no piece of markup is in it."""
+    """Check whether a text can be the name of an undeclared parameter: no piece of markup is in it."""
     return 0 < len(text) <= MAX_NAME and text.isprintable() and not any(c in text for c in '<>"=,{}')
 
 
@@ -32,75 +33,75 @@ def header_call(
     """Read one call.
 
     Args:
-        scanner: The text, at the header.
-        separators: Words that end the header; a brace belongs to the arguments.
-        read_header: Finds the name, and the id if the header has one.
-        fences: Words that may stand between the separator and the arguments.
+        scanner: The scanner, at the header.
+        separators: Markers that end the header; a brace belongs to the arguments.
+        read_header: Returns the name, and the id if the header has one.
+        fences: Markers that may precede the arguments, in this order.
 
     Returns:
-        Whether the arguments were a whole JSON value.
+        Whether the arguments were a complete JSON value.
     """
-    header, separator = yield from scanner.up_to(*separators, limit=MAX_NAME)
+    header, separator = yield from scanner.read_until(*separators, limit=MAX_NAME)
     name, call_id = read_header(header)
     if not separator or not is_name(name) or (call_id is not None and not is_name(call_id)):
         return False
     if separator == "{":
-        scanner.back("{")
-    yield from scanner.space()
+        scanner.unread("{")
+    yield from scanner.skip_whitespace()
     for fence in fences:
-        if (yield from scanner.find(fence)):
-            yield from scanner.space()
+        if (yield from scanner.accept(fence)):
+            yield from scanner.skip_whitespace()
     return (yield from named_call(scanner, name, call_id))
 
 
 def named_call(scanner: Scanner, name: str, call_id: str | None = None) -> Reading[bool]:
-    """Read the arguments of a call whose name is known; False where no object comes, or not all of it."""
+    """Read the arguments of a call whose name is known; return False unless a complete object follows."""
     if (yield from scanner.peek()) != "{":
         return False
-    scanner.begin(name, call_id)
-    close = yield from scanner.json_value(scanner.arguments)
+    scanner.start_call(name, call_id)
+    close = yield from scanner.forward_json_value(scanner.emit_arguments)
     if close is None:
         return False
-    scanner.end(close)
+    scanner.end_call(close)
     return True
 
 
 def header_calls(
-    call_opener: str,
+    call_start: str,
     separators: tuple[str, ...],
-    call_closers: tuple[str, ...],
-    block_closers: tuple[str, ...],
+    call_ends: tuple[str, ...],
+    block_ends: tuple[str, ...],
     *,
     read_header: Callable[[str], tuple[str, str | None]] = lambda text: (text.strip(), None),
     fences: tuple[str, ...] = (),
 ) -> Block:
-    """Build a block of calls, each between words of its own.
+    """Build a block of calls, each between its own markers.
 
     Args:
-        call_opener: Begins a call; a block whose opener this is holds one call.
-        separators: End the header.
-        call_closers: End a call.
-        block_closers: End the block.
+        call_start: Begins a call; it may be the start marker of the block.
+        separators: End a header.
+        call_ends: End a call.
+        block_ends: End the block.
         read_header: As for `header_call`.
         fences: As for `header_call`.
     """
 
-    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del tools
-        yield from scanner.space()
-        if opener != call_opener and not (yield from scanner.find(call_opener)):
+        yield from scanner.skip_whitespace()
+        if marker != call_start and not (yield from scanner.accept(call_start)):
             return False
         while True:
             if not (yield from header_call(scanner, separators, read_header=read_header, fences=fences)):
                 return False
-            yield from scanner.space()
+            yield from scanner.skip_whitespace()
             for fence in fences:
-                if fence.startswith("```") and (yield from scanner.find("```")):
-                    yield from scanner.space()
-            while (yield from scanner.find(*call_closers)):
-                yield from scanner.space()
-            mark = yield from scanner.find(call_opener, *block_closers)
-            if mark != call_opener:
+                if fence.startswith("```") and (yield from scanner.accept("```")):
+                    yield from scanner.skip_whitespace()
+            while (yield from scanner.accept(*call_ends)):
+                yield from scanner.skip_whitespace()
+            following = yield from scanner.accept(call_start, *block_ends)
+            if following != call_start:
                 return True
 
     return block

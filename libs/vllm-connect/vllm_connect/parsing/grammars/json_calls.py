@@ -1,8 +1,8 @@
 """Calls that are JSON objects: one between markers, several in an array, or bare.
 
-`{"name": "f", "arguments": {"x": 1}}` in the order the model likes; the arguments' text goes out verbatim as it comes,
-or, where they stand before the name, when the name has come. The brace that ends the arguments waits for the one that
-ends the call, so that a call that breaks off between them cannot look whole.
+`{"name": "f", "arguments": {"x": 1}}` in any order; the arguments' text is emitted verbatim as it arrives, or after the name if
+they precede it. The brace that ends the arguments waits for the one that ends the call, so that a call that is truncated
+between them cannot look complete.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ __all__ = [
     "ARGUMENTS",
     "NAMES",
     "call_object",
-    "closer",
+    "end_marker",
     "items",
     "json_array",
     "json_bare",
@@ -27,10 +27,10 @@ __all__ = [
 NAMES = frozenset({"name"})
 ARGUMENTS = frozenset({"arguments", "parameters"})
 OTHERS = frozenset({"id", "type", "function", "description"})
-"""Keys that a bare call may have beside its name and arguments; with any other it is just JSON."""
+"""Keys that a bare call may have beside its name and arguments; with any other it is only JSON."""
 
 MARKED_OTHERS = OTHERS | {"index", "tool_call_id"}
-"""Keys that mean nothing between markers."""
+"""Keys without a meaning between markers."""
 
 
 def call_object(
@@ -39,39 +39,39 @@ def call_object(
     """Read one call.
 
     Args:
-        scanner: The text, at a brace.
+        scanner: The scanner, at a brace.
         names: Keys of the tool's name.
         arguments: Keys of the arguments.
-        bare: How many brackets stand open after the brace, where nothing but the keys makes an object a call; an object
+        bare: The number of open brackets after the brace, if nothing but the keys makes an object a call; an object
             with a key that no call has is then text, up to the last of these brackets. 0 between markers.
 
     Returns:
-        Whether the object was whole and a call.
+        Whether the object was complete and a call.
     """
-    if not (yield from scanner.find("{")):
+    if not (yield from scanner.accept("{")):
         return False
     call = _Call(scanner, names, arguments)
     while True:
-        yield from scanner.space()
-        key = yield from scanner.json_string()
+        yield from scanner.skip_whitespace()
+        key = yield from scanner.read_json_string()
         if key is None or not (yield from _colon(scanner)):
-            return call.end(whole=False)
+            return call.end(complete=False)
         if bare and key not in names | arguments | OTHERS:
-            yield from _pass_on(scanner, bare)
+            yield from _forward_as_text(scanner, bare)
             return False
         if not (yield from call.member(key)):
-            return call.end(whole=False)
-        yield from scanner.space()
-        mark = yield from scanner.find(",", "}")
+            return call.end(complete=False)
+        yield from scanner.skip_whitespace()
+        mark = yield from scanner.accept(",", "}")
         if mark != ",":
-            return call.end(whole=bool(mark))
+            return call.end(complete=bool(mark))
 
 
 class _Call:
-    """A call's object, a member at a time.
+    """The object of a call, read a member at a time.
 
     Args:
-        scanner: The text.
+        scanner: The scanner.
         names: Keys of the tool's name.
         arguments: Keys of the arguments.
     """
@@ -80,137 +80,139 @@ class _Call:
         self._scanner = scanner
         self._names = names
         self._arguments = arguments
-        self._named = self._given = self._stray = self._wrong = False
-        self._early: list[str] = []  # arguments that came before the name
+        self._named = self._has_arguments = self._has_other = self._invalid = False
+        self._early: list[str] = []  # arguments before the name
         self._close = ""
-        self._before: list[str] = []  # other members, as far as they came before the name
+        self._before: list[str] = []  # other members before the name
 
     def member(self, key: str) -> Reading[bool]:
-        """Read the value of a key; whether it was whole, and could be what it is called."""
+        """Read the value of a key; return whether it was complete and of the expected type."""
         if key in self._names and not self._named:
             return (yield from self._name())
-        if key in self._arguments and not self._given:
-            self._given = True
-            end = yield from self._scanner.json_value(self._scanner.arguments if self._named else self._early.append)
+        if key in self._arguments and not self._has_arguments:
+            self._has_arguments = True
+            end = yield from self._scanner.forward_json_value(
+                self._scanner.emit_arguments if self._named else self._early.append
+            )
             self._close = end or ""
             return end is not None
-        self._wrong = self._wrong or key in self._names or key in self._arguments
-        self._wrong = self._wrong or (self._given and key not in MARKED_OTHERS)
-        self._stray = self._stray or key not in MARKED_OTHERS
+        self._invalid = self._invalid or key in self._names or key in self._arguments
+        self._invalid = self._invalid or (self._has_arguments and key not in MARKED_OTHERS)
+        self._has_other = self._has_other or key not in MARKED_OTHERS
         if self._named:
-            return (yield from self._scanner.json_value(_nothing)) is not None
+            return (yield from self._scanner.forward_json_value(_ignore)) is not None
         self._before.append(f"{quote(key)}: ")
-        end = yield from self._scanner.json_value(self._before.append)
+        end = yield from self._scanner.forward_json_value(self._before.append)
         self._before.append(f"{end or ''}, ")
         return end is not None
 
     def _name(self) -> Reading[bool]:
-        name = yield from self._scanner.json_string()
+        name = yield from self._scanner.read_json_string()
         if not name:
             return False
-        self._scanner.begin(name)
+        self._scanner.start_call(name)
         self._named = True
         for piece in self._early:
-            self._scanner.arguments(piece)
+            self._scanner.emit_arguments(piece)
         return True
 
-    def end(self, *, whole: bool) -> bool:
+    def end(self, *, complete: bool) -> bool:
         """End the call.
 
-        It is broken with two names or arguments, and where another member may be the arguments, or a piece of them that a
-        brace too many cut off.
+        It is malformed with two names or arguments, and if another member may be the arguments, or a piece of them after
+        an extra brace.
         """
-        if not whole or not self._named or self._wrong or (self._stray and not self._given):
-            self._scanner.keep("".join(self._before) if self._named and self._stray else "")
+        if not complete or not self._named or self._invalid or (self._has_other and not self._has_arguments):
+            self._scanner.requeue("".join(self._before) if self._named and self._has_other else "")
             return False
-        self._scanner.end(self._close)
+        self._scanner.end_call(self._close)
         return True
 
 
-def _pass_on(scanner: Scanner, depth: int) -> Reading[None]:
-    """Say what was read, and the rest of the brackets it stands in, as text."""
-    scanner.reject()
-    end = yield from scanner.json_rest(depth, scanner.text)
+def _forward_as_text(scanner: Scanner, depth: int) -> Reading[None]:
+    """Emit what was read, and the rest of the brackets around it, as text."""
+    scanner.rollback()
+    end = yield from scanner.forward_json_rest(depth, scanner.emit_text)
     if end:
-        scanner.text(end)
+        scanner.emit_text(end)
 
 
 def named_object(scanner: Scanner) -> Reading[bool]:
     """Read a call whose name is the only key: `{"f": {"x": 1}}`."""
-    if not (yield from scanner.find("{")):
+    if not (yield from scanner.accept("{")):
         return False
-    yield from scanner.space()
-    name = yield from scanner.json_string()
+    yield from scanner.skip_whitespace()
+    name = yield from scanner.read_json_string()
     if not name or not (yield from _colon(scanner)):
         return False
-    scanner.begin(name)
-    close = yield from scanner.json_value(scanner.arguments)
+    scanner.start_call(name)
+    close = yield from scanner.forward_json_value(scanner.emit_arguments)
     if close is None:
         return False
-    yield from scanner.space()
-    if not (yield from scanner.find("}")):
+    yield from scanner.skip_whitespace()
+    if not (yield from scanner.accept("}")):
         return False
-    scanner.end(close)
+    scanner.end_call(close)
     return True
 
 
 Item = Callable[[Scanner], Reading[bool]]
 
 
-def json_objects(*closers: str, item: Item = call_object, after: tuple[str, ...] = ()) -> Block:
+def json_objects(*end_markers: str, item: Item = call_object, before: tuple[str, ...] = ()) -> Block:
     """Build a block of one object between markers.
 
     Args:
-        closers: Words that may end the block; it may also end without one.
+        end_markers: Markers that may end the block; it may also end without one.
         item: Reads the object.
-        after: Words that may stand between opener and object.
+        before: Markers that may stand between the start marker and the object.
     """
 
-    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-        del opener, tools
-        yield from scanner.space()
-        if after and (yield from scanner.find(*after)):
-            yield from scanner.space()
+    def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+        del marker, tools
+        yield from scanner.skip_whitespace()
+        if before and (yield from scanner.accept(*before)):
+            yield from scanner.skip_whitespace()
         if not (yield from item(scanner)):
             return False
-        yield from closer(scanner, closers)
+        yield from end_marker(scanner, end_markers)
         return True
 
     return block
 
 
-def json_array(*closers: str, item: Item = call_object) -> Block:
+def json_array(*end_markers: str, item: Item = call_object) -> Block:
     """Build a block of an array of objects, or of one object alone.
 
     Args:
-        closers: Words that may end the block; it may also end without one.
+        end_markers: Markers that may end the block; it may also end without one.
         item: Reads an object.
     """
 
-    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-        del opener, tools
-        yield from scanner.space()
+    def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+        del marker, tools
+        yield from scanner.skip_whitespace()
         if (yield from scanner.peek()) == "{":
-            whole = yield from item(scanner)
+            complete = yield from item(scanner)
         else:
-            whole = yield from items(scanner, item)
-        if whole:
-            yield from closer(scanner, closers)
-        return whole
+            complete = yield from items(scanner, item)
+        if complete:
+            yield from end_marker(scanner, end_markers)
+        return complete
 
     return block
 
 
 def items(scanner: Scanner, item: Item) -> Reading[bool]:
     """Read an array of calls, at its bracket."""
-    if not (yield from scanner.find("[")):
+    if not (yield from scanner.accept("[")):
         return False
     while True:
-        yield from scanner.space()
+        yield from scanner.skip_whitespace()
         if not (yield from item(scanner)):
             return False
-        yield from scanner.space()
-        mark = yield from scanner.find(",", "]")
+        yield from scanner.skip_whitespace()
+        mark = yield from scanner.accept(",", "]")
         if mark != ",":
             return bool(mark)
 
@@ -225,30 +227,30 @@ def json_bare(*, array: bool) -> Block:
     def item(scanner: Scanner) -> Reading[bool]:
         return (yield from call_object(scanner, bare=2 if array else 1))
 
-    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del tools
-        scanner.back(opener)
+        scanner.unread(marker)
         return (yield from items(scanner, item) if array else item(scanner))
 
     return block
 
 
 def _colon(scanner: Scanner) -> Reading[bool]:
-    yield from scanner.space()
-    if not (yield from scanner.find(":")):
+    yield from scanner.skip_whitespace()
+    if not (yield from scanner.accept(":")):
         return False
-    yield from scanner.space()
+    yield from scanner.skip_whitespace()
     return True
 
 
-def closer(scanner: Scanner, closers: tuple[str, ...]) -> Reading[None]:
-    """Consume a closer, and the white space before it, if one comes; white space alone is text."""
-    if not closers:
+def end_marker(scanner: Scanner, markers: tuple[str, ...]) -> Reading[None]:
+    """Consume an end marker and the whitespace before it, if one follows; whitespace alone is text."""
+    if not markers:
         return
-    space = yield from scanner.space()
-    if not (yield from scanner.find(*closers)) and space:
-        scanner.text(space)
+    space = yield from scanner.skip_whitespace()
+    if not (yield from scanner.accept(*markers)) and space:
+        scanner.emit_text(space)
 
 
-def _nothing(piece: str) -> None:
+def _ignore(piece: str) -> None:
     del piece

@@ -1,8 +1,8 @@
 """Calls written as Python: `[f(city='Tokyo', n=3), g()]`.
 
 Only literals are arguments: strings, numbers, True, False and None (or JSON's true, false and null), lists, tuples, sets
-and dicts of them, with a sign before a number. Nothing is evaluated; a value is read by `ast.literal_eval`, one value at
-a time, bounded in size and depth.
+and dicts of them, with a sign before a number. Nothing is evaluated; values are parsed by `ast`, one at a time, limited in
+size and depth.
 """
 
 import ast
@@ -10,6 +10,7 @@ import json
 import re
 
 from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.grammars.json_calls import end_marker
 from vllm_connect.parsing.grammars.tag_calls import Arguments
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
@@ -19,12 +20,12 @@ __all__ = ["python_lines", "python_list"]
 
 MAX_VALUE = 1024 * 1024
 MAX_DEPTH = 64
-WORDS = {"true": "true", "false": "false", "null": "null"}
+JSON_NAMES = {"true": "true", "false": "false", "null": "null"}
 
 ESCAPED = frozenset("\n\\'\"abfnrtv01234567xNuU")
-"""What a backslash may stand before."""
+"""Characters that may follow a backslash."""
 
-LINE_ENDS = {"\n": "\\n", "\r": "\\r", "\0": "\\x00"}
+ESCAPED_NEWLINES = {"\n": "\\n", "\r": "\\r", "\0": "\\x00"}
 
 _QUOTE = re.compile(r"""['"]""")
 _IN_STRING = re.compile(r"""['"\\\n\r\x00]""")
@@ -32,79 +33,76 @@ _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
 _MARK = re.compile(r"""['"()\[\]{},]""")
 
 
-def python_list(*closers: str) -> Block:
+def python_list(*end_markers: str) -> Block:
     """Build a block of a list of calls, or of calls without brackets.
 
     Args:
-        closers: Words that may end the block.
+        end_markers: Markers that may end the block.
     """
 
-    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
+    def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del tools
-        if opener == "[":
-            scanner.back(opener)
-        yield from scanner.space()
-        if not (yield from scanner.find("[")):
+        if marker == "[":
+            scanner.unread(marker)
+        yield from scanner.skip_whitespace()
+        if not (yield from scanner.accept("[")):
             return False
         while True:
             if not (yield from _call(scanner)):
                 return False
-            yield from scanner.space()
-            mark = yield from scanner.find(",", "]")
-            if not mark:
+            yield from scanner.skip_whitespace()
+            following = yield from scanner.accept(",", "]")
+            if not following:
                 return False
-            if mark == ",":
-                yield from scanner.space()
-                mark = yield from scanner.find("]")
-            if mark == "]":
+            if following == ",":
+                yield from scanner.skip_whitespace()
+                following = yield from scanner.accept("]")
+            if following == "]":
                 break
-        if closers:
-            space = yield from scanner.space()
-            if not (yield from scanner.find(*closers)) and space:
-                scanner.text(space)
+        yield from end_marker(scanner, end_markers)
         return True
 
     return block
 
 
-def python_lines(*closers: str) -> Block:
+def python_lines(*end_markers: str) -> Block:
     """Build a block of calls, one on each line.
 
     Args:
-        closers: Words that end the block.
+        end_markers: Markers that end the block.
     """
 
-    def block(scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-        del opener, tools
+    def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+        del marker, tools
         while True:
             if not (yield from _call(scanner)):
                 return False
-            yield from scanner.space()
-            yield from scanner.find(",")
-            yield from scanner.space()
-            if (yield from scanner.find(*closers)) or not (yield from scanner.peek()):
+            yield from scanner.skip_whitespace()
+            yield from scanner.accept(",")
+            yield from scanner.skip_whitespace()
+            if (yield from scanner.accept(*end_markers)) or not (yield from scanner.peek()):
                 return True
 
     return block
 
 
 def _call(scanner: Scanner) -> Reading[bool]:
-    """Read one call, after white space."""
-    yield from scanner.space()
-    head, mark = yield from scanner.up_to("(", "\n", ")", "]", ",", '"', "'", " ", limit=MAX_NAME)
+    """Read one call after whitespace."""
+    yield from scanner.skip_whitespace()
+    head, mark = yield from scanner.read_until("(", "\n", ")", "]", ",", '"', "'", " ", limit=MAX_NAME)
     if mark != "(" or not _NAME.match(head):
         return False
-    scanner.begin(head)
+    scanner.start_call(head)
     arguments = Arguments(scanner)
     while True:
-        yield from scanner.space()
-        if (yield from scanner.find(")")):
+        yield from scanner.skip_whitespace()
+        if (yield from scanner.accept(")")):
             arguments.end()
             return True
-        key, mark = yield from scanner.up_to("=", ")", ",", "(", limit=MAX_NAME)
+        key, mark = yield from scanner.read_until("=", ")", ",", "(", limit=MAX_NAME)
         key = key.strip()
         if mark != "=" or not key.isidentifier():
-            arguments.broken(key, "")
+            arguments.add_broken(key, "")
             return False
         text, mark = yield from _value(scanner)
         try:
@@ -112,7 +110,7 @@ def _call(scanner: Scanner) -> Reading[bool]:
         except ValueError:
             value = ""
         if not value:
-            arguments.broken(key, text)
+            arguments.add_broken(key, text)
             return False
         arguments.add(key, value)
         if mark == ")":
@@ -125,17 +123,17 @@ def _value(scanner: Scanner) -> Reading[tuple[str, str]]:
     pieces: list[str] = []
     size = depth = 0
     while size <= MAX_VALUE:
-        piece, mark = yield from scanner.up_to(*"'\"()[]{},", limit=MAX_VALUE)
+        piece, mark = yield from scanner.read_until(*"'\"()[]{},", limit=MAX_VALUE)
         pieces.append(piece)
         size += len(piece) + 1
         if not mark or (depth == 0 and mark in ",)"):
             return "".join(pieces), mark
         pieces.append(mark)
         if mark in "'\"":
-            pieces.append((yield from scanner.find(mark * 2)))
-            whole = yield from _string(scanner, mark + pieces[-1], pieces)
+            pieces.append((yield from scanner.accept(mark * 2)))
+            complete = yield from _string(scanner, mark + pieces[-1], pieces)
             size += len(pieces[-1])
-            if not whole:
+            if not complete:
                 break
         elif mark in "([{":
             depth += 1
@@ -149,46 +147,46 @@ def _value(scanner: Scanner) -> Reading[tuple[str, str]]:
 def _string(scanner: Scanner, quote: str, pieces: list[str]) -> Reading[bool]:
     """Read the rest of a string, up to its quote."""
     while True:
-        piece, mark = yield from scanner.up_to(quote, "\\", limit=MAX_VALUE)
+        piece, mark = yield from scanner.read_until(quote, "\\", limit=MAX_VALUE)
         pieces.append(piece + mark)
         if mark == quote:
             return True
         if not mark or not (yield from scanner.peek()):
             return False
-        pieces.append(scanner.take(1))
+        pieces.append(scanner.consume(1))
 
 
 def literal(text: str) -> str:
-    """Write a Python literal as JSON.
+    """Convert a Python literal to JSON.
 
     Args:
         text: The literal.
 
     Returns:
-        JSON text of the value, names given twice and all; tuples and sets are lists.
+        JSON text of the value, duplicate names included; tuples and sets are lists.
 
     Raises:
-        ValueError: It is no literal, or one that JSON has not.
+        ValueError: It is not a literal, or one that JSON does not have.
     """
     text = text.strip()
     if not text:
-        raise ValueError("an empty value")
+        raise ValueError("the value is empty")
     deepest = depth = 0
     for mark in _MARK.findall(text):
         depth += (mark in "([{") - (mark in ")]}")
         deepest = max(deepest, depth)
     if deepest > MAX_DEPTH:
-        raise ValueError("nested too deep")
+        raise ValueError("the value is nested too deep")
     try:
-        return _json_of(ast.parse(_plain(text), mode="eval").body)
+        return _json_of(ast.parse(_python_source(text), mode="eval").body)
     except (SyntaxError, RecursionError, MemoryError, TypeError):
-        raise ValueError("no Python literal") from None
+        raise ValueError("the value is not a Python literal") from None
 
 
-def _plain(text: str) -> str:
-    """Write the strings of a literal as Python wants them.
+def _python_source(text: str) -> str:
+    """Return a literal with its strings escaped as Python requires.
 
-    Models leave line ends in them, and backslashes that escape nothing, which Python warns of.
+    Models write newlines in them, and backslashes that escape nothing, of which Python warns.
     """
     out: list[str] = []
     at = 0
@@ -202,7 +200,7 @@ def _plain(text: str) -> str:
 
 
 def _string_of(text: str, at: int, mark: str, out: list[str], *, raw: bool) -> int:
-    """Write the rest of one string; where it ends."""
+    """Append the rest of one string and return where it ends."""
     while (found := _IN_STRING.search(text, at)) is not None:
         out.append(text[at : found.start()])
         at = found.end()
@@ -216,7 +214,7 @@ def _string_of(text: str, at: int, mark: str, out: list[str], *, raw: bool) -> i
             out.append(following)
             at += 1
         else:
-            out.append(char if raw else LINE_ENDS.get(char, char))
+            out.append(char if raw else ESCAPED_NEWLINES.get(char, char))
     out.append(text[at:])
     return len(text)
 
@@ -230,21 +228,21 @@ def _json_of(node: ast.expr) -> str:
     elif isinstance(node, ast.Dict):
         pairs = zip(node.keys, node.values, strict=True)
         return "{" + ", ".join(f"{_key(key)}: {_json_of(value)}" for key, value in pairs) + "}"
-    elif isinstance(node, ast.Name) and node.id in WORDS:
-        return WORDS[node.id]
+    elif isinstance(node, ast.Name) and node.id in JSON_NAMES:
+        return JSON_NAMES[node.id]
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         return _signed(node)
-    raise ValueError("no literal")
+    raise ValueError("the value is not a literal")
 
 
 def _key(node: ast.expr | None) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return quote(node.value)
-    raise ValueError("a key that is no string")
+    raise ValueError("a key is not a string")
 
 
 def _signed(node: ast.UnaryOp) -> str:
     number = node.operand.value if isinstance(node.operand, ast.Constant) else None
     if isinstance(number, int | float) and not isinstance(number, bool):
         return json.dumps(-number if isinstance(node.op, ast.USub) else number)
-    raise ValueError("a sign before what is no number")
+    raise ValueError("a sign without a number")

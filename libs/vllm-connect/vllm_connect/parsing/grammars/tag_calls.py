@@ -1,7 +1,7 @@
-r"""Calls in tags, one for each parameter: `<invoke name="f"><parameter name="k">v</parameter></invoke>`.
+r"""Calls in tags, one tag for each parameter: `<invoke name="f"><parameter name="k">v</parameter></invoke>`.
 
-The values are bare text; the tool's schema says what they are (`Tools.typed`), unless the tag itself does. The arguments
-go out a parameter at a time, and the brace that ends them when the call's own tag ends.
+The values are bare text, converted by the tool's schema (`Tools.coerced`) unless the tag itself declares their type. The
+arguments are emitted a parameter at a time, and the closing brace at the end of the call.
 """
 
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
-from vllm_connect.parsing.values import quote, stated
+from vllm_connect.parsing.values import quote, verbatim
 
-__all__ = ["Arguments", "TagCalls", "bare_name", "quoted", "runs_on"]
+__all__ = ["Arguments", "TagCalls", "bare_name", "runs_on", "unquoted"]
 
 
 class Arguments:
-    """The arguments of the open call, said a parameter at a time.
+    """The arguments of the current call, emitted a parameter at a time.
 
     Args:
-        scanner: Where they are said.
+        scanner: The scanner that emits them.
     """
 
     def __init__(self, scanner: Scanner) -> None:
@@ -27,60 +27,60 @@ class Arguments:
         self._first = True
 
     def add(self, key: str, value: str) -> None:
-        """Say a parameter, whose value is JSON text."""
-        self._scanner.arguments(self._lead(key) + value)
+        """Emit a parameter, whose value is JSON text."""
+        self._scanner.emit_arguments(self._prefix(key) + value)
 
-    def broken(self, key: str, text: str) -> None:
-        """Say what came of a parameter that was cut; the arguments are then no JSON."""
-        self._scanner.arguments(self._lead(key) + quote(text)[:-1])
+    def add_broken(self, key: str, text: str) -> None:
+        """Emit a truncated or malformed parameter; the arguments are then not JSON."""
+        self._scanner.emit_arguments(self._prefix(key) + quote(text)[:-1])
 
     def end(self) -> None:
         """End the call."""
-        self._scanner.end("{}" if self._first else "}")
+        self._scanner.end_call("{}" if self._first else "}")
 
-    def _lead(self, key: str) -> str:
-        lead = "{" if self._first else ", "
+    def _prefix(self, key: str) -> str:
+        prefix = "{" if self._first else ", "
         self._first = False
-        return f"{lead}{quote(key)}: "
+        return f"{prefix}{quote(key)}: "
 
 
-def quoted(text: str) -> str:
-    """Take the quotes off a tag's attribute."""
+def unquoted(text: str) -> str:
+    """Return a tag's attribute without its quotes."""
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def bare_name(head: str) -> tuple[str, bool | None]:
-    """Read `f` or `"f"`: a name, and nothing about its type."""
-    return quoted(head), None
+    """Read `f` or `"f"`: a name without a declared type."""
+    return unquoted(head), None
 
 
-def one_newline(text: str) -> str:
-    """Take off the line ends that wrap a value, one and the same on each side."""
+def without_wrapping_newlines(text: str) -> str:
+    """Return a value without the newline on each side."""
     end = "\r\n" if text.startswith("\r\n") else "\n"
     return text.removeprefix(end).removesuffix(end)
 
 
-def runs_on(value: str, opener: str, head_end: str, read_key: Callable[[str], str], tools: Tools) -> bool:
-    """Tell whether a value, its own end missing, runs on into another parameter.
+def runs_on(value: str, parameter_start: str, head_end: str, read_key: Callable[[str], str], tools: Tools) -> bool:
+    """Check whether a value whose end tag is missing runs on into another parameter.
 
-    The beginning of a parameter that some tool has is one, and so is any that begins a line; the rest may be quoted text.
+    A start tag counts if a tool declares the parameter, or if it begins a line; any other may be quoted text.
 
     Args:
-        value: The value, up to the next end of a value.
-        opener: What begins a parameter, up to its name.
-        head_end: What stands after its name.
-        read_key: Finds the name between the two.
+        value: The value, up to the next end tag of a value.
+        parameter_start: What begins a parameter, up to its name.
+        head_end: What follows its name.
+        read_key: Reads the name between the two.
         tools: The request's tools.
     """
-    at = value.find(opener)
+    at = value.find(parameter_start)
     while at >= 0:
-        start = at + len(opener)
+        start = at + len(parameter_start)
         end = value.find(head_end, start, start + MAX_NAME)
         key = read_key(value[start:end]) if end >= 0 else ""
-        if is_name(key) and (at == 0 or value[at - 1] == "\n" or tools.may_take(key)):
+        if is_name(key) and (at == 0 or value[at - 1] == "\n" or tools.any_has_parameter(key)):
             return True
-        at = value.find(opener, start)
+        at = value.find(parameter_start, start)
     return False
 
 
@@ -89,77 +89,77 @@ class TagCalls:
     """A block of calls in tags, as a grammar: `block=TagCalls(...)`.
 
     Attributes:
-        call: What begins a call, up to its name: `<invoke name=`.
+        call_start: What begins a call, up to its name: `<invoke name=`.
         call_end: Ends a call.
-        parameter: What begins a parameter, up to its name.
+        parameter_start: What begins a parameter, up to its name.
         parameter_end: Ends a parameter.
         block_ends: End the block.
-        before: Words that may stand before a call, in this order.
-        after: Words that may stand after a call, in this order.
+        before: Markers that may precede a call, in this order.
+        after: Markers that may follow a call, in this order.
         head_end: Ends a tag.
         read_name: Reads the tool's name out of its tag.
-        wrapped: Whether a line end on each side of a value is not part of it.
-        read_key: Reads a parameter's name out of its tag, and whether the tag says that the value is text (True), JSON
+        wrapped: Whether a newline on each side of a value belongs to the markup.
+        read_key: Reads a parameter's name out of its tag, and whether the tag declares the value to be text (True), JSON
             (False) or nothing (None).
-        raw: Words around a value that may hold anything, its own end too; None where there are none.
-        doubled: Whether a declared `f` may be called `f.f`.
+        raw: Markers around a value that may contain anything, its end tag too; None if there are none.
+        doubled_names: Whether a declared `f` may be called `f.f`.
     """
 
-    call: str
+    call_start: str
     call_end: str
-    parameter: str
+    parameter_start: str
     parameter_end: str
     block_ends: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     head_end: str = ">"
-    read_name: Callable[[str], str] = quoted
+    read_name: Callable[[str], str] = unquoted
     wrapped: bool = False
     read_key: Callable[[str], tuple[str, bool | None]] = bare_name
     raw: tuple[str, str] | None = None
-    doubled: bool = False
+    doubled_names: bool = False
 
-    def __call__(self, scanner: Scanner, opener: str, tools: Tools) -> Reading[bool]:
-        """Read a block after its opener."""
-        inside = opener == self.call
+    def __call__(self, scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
+        """Read a block after its start marker."""
+        inside = marker == self.call_start
         while True:
             if not inside:
-                yield from self._words(scanner, self.before)
-                yield from scanner.space()
-                if not (yield from scanner.find(self.call)):
+                yield from self._accept_each(scanner, self.before)
+                yield from scanner.skip_whitespace()
+                if not (yield from scanner.accept(self.call_start)):
                     return False
             if not (yield from self._call(scanner, tools)):
                 return False
-            yield from self._words(scanner, self.after)
-            space = yield from scanner.space()
-            inside = bool((yield from scanner.find(self.call)))
+            yield from self._accept_each(scanner, self.after)
+            space = yield from scanner.skip_whitespace()
+            inside = bool((yield from scanner.accept(self.call_start)))
             if inside:
                 continue
-            if self.before and (yield from scanner.find(self.before[0])):
+            if self.before and (yield from scanner.accept(self.before[0])):
                 continue
-            if not (self.block_ends and (yield from scanner.find(*self.block_ends))) and space:
-                scanner.text(space)
+            if not (self.block_ends and (yield from scanner.accept(*self.block_ends))) and space:
+                scanner.emit_text(space)
             return True
 
     @staticmethod
-    def _words(scanner: Scanner, words: tuple[str, ...]) -> Reading[None]:
-        for word in words:
-            yield from scanner.space()
-            yield from scanner.find(word)
+    def _accept_each(scanner: Scanner, markers: tuple[str, ...]) -> Reading[None]:
+        for marker in markers:
+            yield from scanner.skip_whitespace()
+            yield from scanner.accept(marker)
 
     def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool]:
-        head, end = yield from scanner.up_to(self.head_end, limit=MAX_NAME)
+        head, end = yield from scanner.read_until(self.head_end, limit=MAX_NAME)
         name = self.read_name(head)
         first, dot, second = name.partition(".")
-        if self.doubled and dot and first == second and tools.declares(first) and not tools.declares(name):
+        if self.doubled_names and dot and first == second and tools.declares(first) and not tools.declares(name):
             name = first
         if not end or not is_name(name):
             return False
-        scanner.begin(name)
+        scanner.start_call(name)
         arguments = Arguments(scanner)
         while True:
-            yield from scanner.space()
-            mark = yield from scanner.find(self.parameter, self.call_end)
+            yield from scanner.skip_whitespace()
+            mark = yield from scanner.accept(self.parameter_start, self.call_end)
             if mark == self.call_end:
                 arguments.end()
                 return True
@@ -167,25 +167,25 @@ class TagCalls:
                 return False
 
     def _parameter(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
-        head, end = yield from scanner.up_to(self.head_end, limit=MAX_NAME)
+        head, end = yield from scanner.read_until(self.head_end, limit=MAX_NAME)
         key, is_text = self.read_key(head)
-        if not end or not (tools.takes(name, key) or is_key(key)):
-            arguments.broken(head, "")
+        if not end or not (tools.has_parameter(name, key) or is_key(key)):
+            arguments.add_broken(head, "")
             return False
-        closer, raw = self.parameter_end, False
-        if self.raw and (yield from scanner.find(self.raw[0])):
-            closer, raw = self.raw[1] + closer, True
-        value, end = yield from scanner.up_to(closer)
+        value_end, raw = self.parameter_end, False
+        if self.raw and (yield from scanner.accept(self.raw[0])):
+            value_end, raw = self.raw[1] + value_end, True
+        value, end = yield from scanner.read_until(value_end)
         if not end or (not raw and self._runs_on(value, tools)):
-            arguments.broken(key, value + end)
+            arguments.add_broken(key, value + end)
             return False
         if self.wrapped:
-            value = one_newline(value)
+            value = without_wrapping_newlines(value)
         if is_text is None:
-            arguments.add(key, tools.typed(name, key, value))
+            arguments.add(key, tools.coerced(name, key, value))
         else:
-            arguments.add(key, quote(value) if is_text else stated(value))
+            arguments.add(key, quote(value) if is_text else verbatim(value))
         return True
 
     def _runs_on(self, value: str, tools: Tools) -> bool:
-        return runs_on(value, self.parameter, self.head_end, lambda head: self.read_key(head)[0], tools)
+        return runs_on(value, self.parameter_start, self.head_end, lambda head: self.read_key(head)[0], tools)

@@ -1,4 +1,4 @@
-"""A value whose end is missing must not run on into the next parameter, or the next call, of one that is executed."""
+"""A value without its end tag never runs on into the next parameter, or the next call, of an executed call."""
 
 import re
 from typing import Any
@@ -23,12 +23,12 @@ def render(name: str, calls: list[Call]) -> str:
     return {**TAG_FORMATS, **ELEMENTS}[name](calls)
 
 
-def opener(name: str, key: str) -> str:
-    """Find how a format begins a parameter."""
+def start_tag(name: str, key: str) -> str:
+    """Return how a format begins a parameter."""
     text = render(name, [("f", {key: "VALUE"})])
     start = max(
-        text.find(word)
-        for word in (
+        text.find(start)
+        for start in (
             "<parameter=",
             "<parameter name",
             "<param name",
@@ -45,8 +45,8 @@ def opener(name: str, key: str) -> str:
     return text[start : text.index("VALUE")]
 
 
-def without_the_closer_of(name: str, calls: list[Call], value: str) -> str:
-    """Render calls, and leave out the closer after one value."""
+def without_end_tag(name: str, calls: list[Call], value: str) -> str:
+    """Render calls without the end tag of one value."""
     text = render(name, calls)
     found = re.sub(
         re.escape(value) + r"(\n?)(</[^<>]*>|<\|close\|>argument<\|sep\|>)", re.escape(value) + r"\1", text, count=1
@@ -68,7 +68,7 @@ def read(name: str, text: str, tools: list[dict[str, Any]] | None) -> Completion
 @EVERY
 @pytest.mark.parametrize("tools", [TOOLS, None], ids=["known", "unknown"])
 def test_the_next_parameter_is_not_part_of_a_value(name: str, tools: list[dict[str, Any]] | None) -> None:
-    answer = read(name, without_the_closer_of(name, [("f", {"a": "one", "b": "two"})], "one"), tools)
+    answer = read(name, without_end_tag(name, [("f", {"a": "one", "b": "two"})], "one"), tools)
     assert answer.tool_calls == ()
     (call,) = answer.invalid_tool_calls
     assert "one" in call.arguments
@@ -76,22 +76,22 @@ def test_the_next_parameter_is_not_part_of_a_value(name: str, tools: list[dict[s
 
 
 @EVERY
-def test_a_parameter_that_no_tool_declares_is_not_part_of_a_value_either(name: str) -> None:
-    text = without_the_closer_of(name, [("f", {"a": "one\n", "z": "two"})], "one\n")
+def test_an_undeclared_parameter_is_not_part_of_a_value(name: str) -> None:
+    text = without_end_tag(name, [("f", {"a": "one\n", "z": "two"})], "one\n")
     assert read(name, text, TOOLS).tool_calls == ()
 
 
 @EVERY
 @pytest.mark.parametrize("tools", [TOOLS, None], ids=["known", "unknown"])
 def test_the_next_call_is_not_part_of_a_value(name: str, tools: list[dict[str, Any]] | None) -> None:
-    text = without_the_closer_of(name, [("f", {"a": "one"}), ("g", {"c": "two"})], "one")
+    text = without_end_tag(name, [("f", {"a": "one"}), ("g", {"c": "two"})], "one")
     answer = read(name, text, tools)
     assert all(call.parsed() == {"c": "two"} for call in answer.tool_calls)
     assert answer.invalid_tool_calls[0].name == "f"
 
 
 @EVERY
-def test_all_closers_missing(name: str) -> None:
+def test_all_end_tags_missing(name: str) -> None:
     text = render(name, [("f", {"a": "one", "b": "two"})])
     cut = re.sub(r"(one|two)(\n?)(</[^<>]*>|<\|close\|>argument<\|sep\|>)", r"\1\2", text)
     assert read(name, cut, TOOLS).tool_calls == ()
@@ -101,7 +101,7 @@ def test_all_closers_missing(name: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "if text.startswith('OPENER'):\n    return 1",
+        "if text.startswith('START_TAG'):\n    return 1",
         "<parameter name='x' value='1'/>\n<param name=\"movie\" value=\"a.swf\"/>",
         "<function>f</function> <invoke>",
         "<parameter=",
@@ -110,7 +110,7 @@ def test_all_closers_missing(name: str) -> None:
     ],
 )
 def test_markup_in_a_value_stays_text(name: str, code: str) -> None:
-    code = code.replace("OPENER", opener(name, "other"))
+    code = code.replace("START_TAG", start_tag(name, "other"))
     answer = read(name, render(name, [("f", {"code": code, "b": "x"})]), TOOLS)
     assert [call.parsed() for call in answer.tool_calls] == [{"code": code, "b": "x"}]
 
@@ -166,7 +166,7 @@ DAMAGED_NAMES = [
 
 @pytest.mark.parametrize(("name", "text"), DAMAGED_NAMES)
 @pytest.mark.parametrize("tools", [TOOLS, None], ids=["known", "unknown"])
-def test_a_damaged_name_of_a_parameter_breaks_the_call(
+def test_a_damaged_parameter_name_makes_the_call_invalid(
     name: str, text: str, tools: list[dict[str, Any]] | None
 ) -> None:
     answer = read(name, text, tools)
@@ -178,11 +178,11 @@ def test_a_damaged_name_of_a_parameter_breaks_the_call(
 @pytest.mark.parametrize(
     "key", ["user name", "filter[name]", "$top", "a.b", "it's", "x-y_z", "東京", "@type", "a/b", "(x)"]
 )
-def test_unusual_names_are_names(name: str, key: str) -> None:
+def test_unusual_parameter_names_are_valid(name: str, key: str) -> None:
     assert [call.parsed() for call in read(name, render(name, [("f", {key: "v"})]), None).tool_calls] == [{key: "v"}]
 
 
-def test_a_declared_name_may_hold_anything() -> None:
+def test_a_declared_parameter_name_may_contain_anything() -> None:
     tools = [
         {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a=b,{c}": {"type": "string"}}}}}
     ]

@@ -1,4 +1,4 @@
-"""What checkpoints of a family write beside the usual spelling."""
+"""Variants of the usual markup that checkpoints of a family write."""
 
 import pytest
 from vllm_connect import Completion, OutputParser, fold, parse_output
@@ -48,14 +48,14 @@ def test_minicpm_wraps_markup_in_cdata(value: str, html: str) -> None:
     assert call.parsed() == {"html": html, "n": 1}
 
 
-def test_cdata_that_does_not_end_is_no_value() -> None:
+def test_unterminated_cdata_is_not_a_value() -> None:
     answer = read("minicpm5", '<function name="f"><param name="html"><![CDATA[x</param></function>')
     assert answer.tool_calls == ()
     assert "x</param>" in answer.invalid_tool_calls[0].arguments
 
 
 @pytest.mark.parametrize("name", ["hy_v3", "hy_v4"])
-def test_hunyuan_words_may_have_a_suffix(name: str) -> None:
+def test_hunyuan_tags_may_have_a_suffix(name: str) -> None:
     text = (
         "Hi<tool_calls:6124c78e>\n<tool_call:6124c78e>f<tool_sep:6124c78e>\n<arg_key:6124c78e>html</arg_key:6124c78e>\n"
         "<arg_value:6124c78e><arg_value></arg_value></arg_value:6124c78e>\n</tool_call:6124c78e>\n</tool_calls:6124c78e>"
@@ -121,7 +121,7 @@ def element_call(body: str) -> Completion:
         ('N<to>{"x": 1}N</to>', {"to": {"x": 1}}),
     ],
 )
-def test_elements_are_typed_through_references_and_unions(body: str, arguments: object) -> None:
+def test_elements_are_converted_through_references_and_unions(body: str, arguments: object) -> None:
     (call,) = element_call(body).tool_calls
     assert call.parsed() == arguments
 

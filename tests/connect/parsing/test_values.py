@@ -1,4 +1,4 @@
-"""Values that are written as bare text are held to the same JSON as whole arguments, in every format."""
+"""Values that are written as bare text are validated like JSON arguments, in every format."""
 
 import json
 from typing import Any
@@ -31,9 +31,9 @@ TYPED_BY_SCHEMA = [
     for name in (*TAG_FORMATS, *ELEMENTS)
     if not name.startswith("deepseek") and name not in ("gemma4", "functiongemma", "kimi_k3")
 ]
-"""Formats whose tags say nothing about a value's type."""
+"""Formats whose tags do not declare a value's type."""
 
-UNSOUND: list[tuple[str, str, str]] = [
+INVALID: list[tuple[str, str, str]] = [
     ("o", '{"k": 1, "k": 2}', "name 'k' twice"),
     ("o", '{"x": {"k": 1, "k": 1}}', "name 'k' twice"),
     ("a", '[{"k": 1, "k": 2}]', "name 'k' twice"),
@@ -97,11 +97,11 @@ def read(name: str, key: str, text: str) -> Completion:
     [
         pytest.param(name, *case, id=f"{name} {case[0]} {case[1][:20]}")
         for name in TYPED_BY_SCHEMA
-        for case in UNSOUND
+        for case in INVALID
         if name not in ELEMENTS or case[0] != "undeclared"  # an element without a schema is text
     ],
 )
-def test_what_no_json_arguments_may_hold_makes_the_call_invalid(name: str, key: str, text: str, reason: str) -> None:
+def test_invalid_json_in_a_value_makes_the_call_invalid(name: str, key: str, text: str, reason: str) -> None:
     answer = read(name, key, text)
     assert answer.tool_calls == ()
     (call,) = answer.invalid_tool_calls
@@ -111,7 +111,7 @@ def test_what_no_json_arguments_may_hold_makes_the_call_invalid(name: str, key: 
 
 @pytest.mark.parametrize("name", TYPED_BY_SCHEMA)
 @pytest.mark.parametrize(("key", "text", "value"), KEPT, ids=[f"{key} {text[:20]}" for key, text, _ in KEPT])
-def test_what_is_no_value_of_its_type_stays_text(name: str, key: str, text: str, value: Any) -> None:
+def test_a_value_of_another_type_stays_text(name: str, key: str, text: str, value: Any) -> None:
     answer = read(name, key, text)
     assert answer.invalid_tool_calls == ()
     (call,) = answer.tool_calls
@@ -121,7 +121,7 @@ def test_what_is_no_value_of_its_type_stays_text(name: str, key: str, text: str,
 
 @pytest.mark.parametrize("name", ["deepseek_v32", "deepseek_v4", "deepseek_v41", "kimi_k3"])
 @pytest.mark.parametrize("text", ['{"k": 1, "k": 2}', "NaN", "[Infinity]", "7" * 5000, "[" * 200 + "]" * 200])
-def test_a_tag_that_says_json_is_held_to_it(name: str, text: str) -> None:
+def test_a_value_declared_as_json_is_validated(name: str, text: str) -> None:
     rendered = TAG_FORMATS[name]([("f", {"o": text})])
     assert parse_output(rendered, name).tool_calls[0].parsed() == {"o": text}
     answer = parse_output(rendered.replace('string="true"', 'string="false"').replace('"string"', '"object"'), name)
@@ -141,7 +141,7 @@ def test_a_tag_that_says_json_is_held_to_it(name: str, text: str) -> None:
         ("[" + "7" * 5000 + "]", "unusable number"),
     ],
 )
-def test_braces(name: str, text: str, reason: str) -> None:
+def test_invalid_values_in_braces(name: str, text: str, reason: str) -> None:
     rendered = TAG_FORMATS[name]([("f", {"o": 0})]).replace("<escape>", "").replace("o:0", f"o:{text}")
     answer = parse_output(rendered, name)
     assert answer.tool_calls == ()
@@ -154,11 +154,11 @@ def test_braces(name: str, text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     "text", ["{'k': 1, 'k': 2}", "[{'k': 1, 'k': 1}]", "1e999", "[-1e999]", "1, o=2", "'\\ud83c'", "[" * 80 + "]" * 80]
 )
-def test_python_literals(name: str, text: str) -> None:
+def test_invalid_python_literals(name: str, text: str) -> None:
     rendered = JSON_FORMATS[name]([("f", {"o": 0})]).replace("o=0", f"o={text}")
     answer = parse_output(rendered, name)
     assert answer.tool_calls == ()
-    if find_format(name).unmistakable:
+    if find_format(name).unambiguous:
         assert len(answer.invalid_tool_calls) == 1
     else:
         assert f"f(o={text})" in answer.text

@@ -1,4 +1,4 @@
-"""Members of a call's object that a call does not have, or has twice: none of them is dropped and the rest executed."""
+"""Unknown and duplicate members of a call's object: none of them is dropped while the rest is executed."""
 
 import pytest
 from vllm_connect import Completion, OutputParser, fold
@@ -41,7 +41,7 @@ def read(name: str, members: str) -> Completion:
         ('"input": "what I want", "name": "f"', "what I want"),
     ],
 )
-def test_what_has_no_place_breaks_the_call_and_is_kept(name: str, members: str, kept: str) -> None:
+def test_an_unexpected_member_invalidates_the_call_and_is_kept(name: str, members: str, kept: str) -> None:
     answer = read(name, members)
     assert answer.tool_calls == ()
     (call,) = answer.invalid_tool_calls
@@ -59,14 +59,14 @@ def test_what_has_no_place_breaks_the_call_and_is_kept(name: str, members: str, 
         ('"note": {"name": "g"}, "name": "f", "ARGS": {"x": 1}', '{"x": 1}'),
     ],
 )
-def test_what_stands_beside_whole_arguments_changes_nothing(name: str, members: str, arguments: str) -> None:
+def test_a_member_beside_complete_arguments_is_ignored(name: str, members: str, arguments: str) -> None:
     answer = read(name, members)
     assert answer.invalid_tool_calls == ()
     assert [(call.name, call.arguments) for call in answer.tool_calls] == [("f", arguments)]
 
 
 @EVERY
-def test_what_has_no_place_is_kept_where_the_text_ends(name: str) -> None:
+def test_an_unexpected_member_is_kept_at_the_end_of_the_text(name: str) -> None:
     before, _, _ = AROUND[name]
     parser = OutputParser(name)
     answer = fold([*parser.push(f'{before}{{"name": "f", "input": {{"x": "lo'), *parser.finish()])
@@ -83,7 +83,7 @@ def test_an_object_without_a_name_is_text(name: str, members: str) -> None:
     assert fold([*parser.push(text), *parser.finish()]) == Completion(text=text)
 
 
-def test_a_bare_object_with_an_index_is_no_call() -> None:
+def test_a_bare_object_with_an_index_is_not_a_call() -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
     for name, text in (("llama3_json", '{"name": "f", "index": 1}'), ("xlam", '[{"name": "f", "index": 1}]')):
         parser = OutputParser(name, None, tools)

@@ -1,4 +1,4 @@
-"""How bare text becomes a value, by the schema of its parameter."""
+"""Conversion of bare text by the schema of its parameter."""
 
 import json
 from typing import Any
@@ -43,36 +43,37 @@ CASES: list[tuple[Any, str, Any]] = [
 
 
 @pytest.mark.parametrize(("schema", "text", "value"), CASES)
-def test_a_declared_parameter(schema: Any, text: str, value: Any) -> None:
+def test_a_declared_parameter_is_converted(schema: Any, text: str, value: Any) -> None:
     parameters = {"properties": {"k": schema}, "$defs": {"N": {"type": "integer"}}}
     tools = Tools([{"type": "function", "function": {"name": "f", "parameters": parameters}}])
-    found = json.loads(tools.typed("f", "k", text))
+    found = json.loads(tools.coerced("f", "k", text))
     assert found == value
     assert type(found) is type(value)
 
 
 def test_an_undeclared_parameter_is_json_if_it_can_be() -> None:
     tools = Tools([{"type": "function", "function": {"name": "f", "parameters": {"properties": {"k": {}}}}}])
-    assert tools.typed("f", "other", "5") == "5"
-    assert tools.typed("f", "other", "NaN") == '"NaN"'
-    assert Tools(None).typed("f", "k", "5") == '"5"'
+    assert tools.coerced("f", "other", "5") == "5"
+    assert tools.coerced("f", "other", "NaN") == '"NaN"'
+    assert Tools(None).coerced("f", "k", "5") == '"5"'
 
 
-def test_a_parameter_that_the_schema_declares_elsewhere() -> None:
-    def typed(parameters: dict[str, Any], key: str, text: str) -> str:
+def test_a_parameter_that_a_reference_or_union_declares() -> None:
+    def coerced(parameters: dict[str, Any], key: str, text: str) -> str:
         tools = Tools([{"type": "function", "function": {"name": "f", "parameters": parameters}}])
-        assert tools.takes("f", "k") is ("k" in str(parameters))
-        return tools.typed("f", key, text)
+        assert tools.has_parameter("f", "k") is ("k" in str(parameters))
+        return tools.coerced("f", key, text)
 
-    assert typed({"type": "object", "additionalProperties": {"type": "string"}}, "other", "5") == '"5"'
+    assert coerced({"type": "object", "additionalProperties": {"type": "string"}}, "other", "5") == '"5"'
     assert (
-        typed({"additionalProperties": {"type": "integer"}, "properties": {"k": {"type": "string"}}}, "k", "5") == '"5"'
+        coerced({"additionalProperties": {"type": "integer"}, "properties": {"k": {"type": "string"}}}, "k", "5")
+        == '"5"'
     )
-    assert typed({"additionalProperties": True, "properties": {}}, "other", "5") == "5"
+    assert coerced({"additionalProperties": True, "properties": {}}, "other", "5") == "5"
     inner = {"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"k": {"type": "string"}}}}}
-    assert typed(inner, "k", "5") == '"5"'
-    assert typed({"allOf": [{"required": []}, {"properties": {"k": {"type": "string"}}}]}, "k", "5") == '"5"'
-    assert typed({"properties": None}, "other", "5") == "5"
+    assert coerced(inner, "k", "5") == '"5"'
+    assert coerced({"allOf": [{"required": []}, {"properties": {"k": {"type": "string"}}}]}, "k", "5") == '"5"'
+    assert coerced({"properties": None}, "other", "5") == "5"
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:
@@ -80,12 +81,12 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     assert "integer" in schema_types({"$ref": "#/$defs/A"}, root)
 
 
-def test_why_a_call_cannot_be_meant() -> None:
+def test_the_validation_error_of_a_call() -> None:
     tools = Tools(
         [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "required": ["x"]}}}]
     )
-    assert tools.misfit("f", '{"x": 1}') is None
-    assert tools.misfit("g", "{}") == "there is no tool 'g'"
-    assert "required" in str(tools.misfit("f", "{}"))
-    assert "not valid JSON" in str(tools.misfit("f", "{"))
-    assert Tools(None).misfit("anything", "{}") is None
+    assert tools.validation_error("f", '{"x": 1}') is None
+    assert tools.validation_error("g", "{}") == "there is no tool 'g'"
+    assert "required" in str(tools.validation_error("f", "{}"))
+    assert "not valid JSON" in str(tools.validation_error("f", "{"))
+    assert Tools(None).validation_error("anything", "{}") is None

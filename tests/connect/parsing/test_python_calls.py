@@ -1,4 +1,4 @@
-"""Python literals as models write them: line ends, backslashes and commas where Python has them and where it has not."""
+"""Python literals as models write them: newlines, backslashes and commas that Python allows and does not allow."""
 
 import warnings
 from typing import Any
@@ -41,7 +41,7 @@ def call(text: str) -> str:
 
 
 @pytest.mark.parametrize(("text", "value"), VALUES, ids=[text for text, _ in VALUES])
-def test_a_value(text: str, value: Any) -> None:
+def test_a_literal_is_converted(text: str, value: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         (found,) = parse_output(call(text), "lfm2").tool_calls
@@ -68,14 +68,14 @@ def test_a_value(text: str, value: Any) -> None:
         r"'\N{NO}'",
     ],
 )
-def test_what_is_no_literal_breaks_the_call(text: str) -> None:
+def test_other_expressions_invalidate_the_call(text: str) -> None:
     answer = parse_output(call(text), "lfm2")
     assert answer.tool_calls == ()
     assert answer.invalid_tool_calls[0].name == "f"
 
 
 @pytest.mark.parametrize("name", ["pythonic", "lfm2"])
-def test_a_comma_may_stand_after_the_last_call(name: str) -> None:
+def test_a_trailing_comma_is_allowed(name: str) -> None:
     before, after = ("<|tool_call_start|>", "<|tool_call_end|>") if name == "lfm2" else ("", "")
     answer = parse_output(f"{before}[\n  f(a=1,),\n  g(),\n]{after}", name)
     assert [(call.name, call.arguments) for call in answer.tool_calls] == [("f", '{"a": 1}'), ("g", "{}")]

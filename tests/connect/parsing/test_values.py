@@ -34,20 +34,20 @@ TYPED_BY_SCHEMA = [
 """Formats whose tags do not declare a value's type."""
 
 INVALID: list[tuple[str, str, str]] = [
-    ("o", '{"k": 1, "k": 2}', "name 'k' twice"),
-    ("o", '{"x": {"k": 1, "k": 1}}', "name 'k' twice"),
-    ("a", '[{"k": 1, "k": 2}]', "name 'k' twice"),
-    ("o", '{"k": NaN}', "hold NaN"),
-    ("a", "[1, -Infinity]", "hold -Infinity"),
+    ("o", '{"k": 1, "k": 2}', "key 'k' twice"),
+    ("o", '{"x": {"k": 1, "k": 1}}', "key 'k' twice"),
+    ("a", '[{"k": 1, "k": 2}]', "key 'k' twice"),
+    ("o", '{"k": NaN}', "have NaN"),
+    ("a", "[1, -Infinity]", "have -Infinity"),
     ("a", "[1e999]", "too large for a float"),
     ("a", "[" * 200 + "]" * 200, "nested deeper than 128"),
     ("a", "[" * 100_000, "nested deeper than 128"),
-    ("i", "7" * 5000, "unusable number"),
-    ("f", "7" * 5000, "unusable number"),
-    ("a", "[" + "7" * 5000 + "]", "unusable number"),
+    ("i", "7" * 5000, "cannot be represented"),
+    ("f", "7" * 5000, "cannot be represented"),
+    ("a", "[" + "7" * 5000 + "]", "cannot be represented"),
     ("o", r'{"k": "\ud83c"}', "lone surrogate"),
-    ("undeclared", '{"k": 1, "k": 2}', "name 'k' twice"),
-    ("undeclared", '{"k": NaN}', "hold NaN"),
+    ("undeclared", '{"k": 1, "k": 2}', "key 'k' twice"),
+    ("undeclared", '{"k": NaN}', "have NaN"),
 ]
 
 KEPT: list[tuple[str, str, Any]] = [
@@ -133,12 +133,12 @@ def test_a_value_declared_as_json_is_validated(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{k:1,k:2}", "name 'k' twice"),
-        ("{k:[{j:1,j:2}]}", "name 'j' twice"),
+        ("{k:1,k:2}", "key 'k' twice"),
+        ("{k:[{j:1,j:2}]}", "key 'j' twice"),
         ("{k:1e999}", "too large for a float"),
         ("[" * 200 + "]" * 200, ""),
-        ("7" * 5000, "unusable number"),
-        ("[" + "7" * 5000 + "]", "unusable number"),
+        ("7" * 5000, "cannot be represented"),
+        ("[" + "7" * 5000 + "]", "cannot be represented"),
     ],
 )
 def test_invalid_values_in_braces(name: str, text: str, reason: str) -> None:
@@ -147,7 +147,7 @@ def test_invalid_values_in_braces(name: str, text: str, reason: str) -> None:
     assert answer.tool_calls == ()
     assert reason in answer.invalid_tool_calls[0].error
     doubled = rendered.replace(f"o:{text}", "o:1,o:2")
-    assert "name 'o' twice" in parse_output(doubled, name).invalid_tool_calls[0].error
+    assert "key 'o' twice" in parse_output(doubled, name).invalid_tool_calls[0].error
 
 
 @pytest.mark.parametrize("name", ["pythonic", "llama4_pythonic", "olmo3", "lfm2"])

@@ -58,7 +58,7 @@ ANSWERS = [
         "tool call that was cut",
         call('{"x": '),
         "length",
-        [{"type": "invalid_tool_call", "name": "f", "args": '{"x": ', "error": "the answer was cut (length)"}],
+        [{"type": "invalid_tool_call", "name": "f", "args": '{"x": ', "error": "the answer was truncated (length)"}],
         [("ToolCallBlock", '{"x": ')],
     ),
     AnswerRow("refusal", {"refusal": "No."}, "stop", [{"type": "text", "text": "No."}], [("TextBlock", "No.")]),

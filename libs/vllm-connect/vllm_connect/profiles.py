@@ -17,7 +17,7 @@ __all__ = ["OTHER", "PROFILES", "Profile", "find_profile"]
 COMMON = MessagePolicy(developer="system")
 SYSTEM_FIRST = MessagePolicy(developer="system", merge_leading_systems=True, late_systems="user")
 ALTERNATING = SYSTEM_FIRST.model_copy(update={"alternate": True})
-MISTRAL = ALTERNATING.model_copy(update={"short_tool_call_ids": True})
+MISTRAL = ALTERNATING.model_copy(update={"tool_call_ids": "short"})
 ONE_CALL = COMMON.model_copy(update={"split_tool_calls": True})
 
 

@@ -511,3 +511,29 @@ def test_a_tool_that_says_itself_whether_it_is_strict_is_asked_for_once() -> Non
     loose = {"type": "function", "function": {**FUNCTION, "strict": False}}
     with pytest.raises(ConstraintError):
         run(start(tools=[loose], tool_choice="required"), forced_call("{}"))
+
+
+@pytest.mark.parametrize("where", ["content", "tool", "arguments", "extra_body"])
+def test_a_lone_surrogate_is_replaced_reported_and_logged_once(where: str, caplog: pytest.LogCaptureFixture) -> None:
+    text = "a\ud83db"
+    call = {
+        "id": "a",
+        "type": "function",
+        "function": {"name": "f", "arguments": json.dumps({"x": text}, ensure_ascii=False)},
+    }
+    places: dict[str, dict[str, Any]] = {
+        "content": {"messages": [{"role": "user", "content": text}]},
+        "tool": {"tools": [{"type": "function", "function": {**FUNCTION, "description": text}}]},
+        "arguments": {
+            "messages": [
+                {"role": "assistant", "content": "", "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "a", "content": "1"},
+            ]
+        },
+        "extra_body": {"extra_body": {"x": text}},
+    }
+    answer, asked = run(start(**places[where]), said("Hello"))
+    assert "a\ufffdb" in json.dumps(asked[0][1], ensure_ascii=False)
+    (note,) = answer.metadata["history_repaired"]
+    assert note.endswith("has a lone surrogate, which is sent as U+FFFD")
+    assert caplog.text.count("lone surrogate") == 1

@@ -15,5 +15,5 @@ POLICIES = st.builds(
     flat_content=st.booleans(),
     tool_media=st.sampled_from(["keep", "user"]),
     split_tool_calls=st.booleans(),
-    short_tool_call_ids=st.booleans(),
+    tool_call_ids=st.sampled_from(["keep", "short", "numbered"]),
 )

@@ -243,12 +243,12 @@ def test_ids_become_nine_letters_and_digits_and_stay_so() -> None:
         says("tool", "2", tool_call_id=long),
         says("user", "?"),
     ]
-    short = apply_policy(messages, MessagePolicy(short_tool_call_ids=True))
+    short = apply_policy(messages, MessagePolicy(tool_call_ids="short"))
     first, second = (call["id"] for call in short[0]["tool_calls"])
     assert first == fit == short[1]["tool_call_id"]
     assert second == short[2]["tool_call_id"] != long
     assert (len(second), second.isalnum(), short[3]) == (9, True, messages[3])
-    assert apply_policy(short, MessagePolicy(short_tool_call_ids=True)) == short
+    assert apply_policy(short, MessagePolicy(tool_call_ids="short")) == short
     assert calls[1]["id"] == long
 
 
@@ -321,6 +321,73 @@ def test_a_result_that_comes_late_is_put_behind_its_call() -> None:
     assert [m["role"] for m in repaired] == ["assistant", "tool", "user", "assistant", "tool"]
     assert (repaired[1]["content"], repaired[4]) == ("The call has no result.", ANSWER)
     assert len(notes) == 1
+
+
+def test_a_result_without_its_call_stands_behind_all_results_of_the_turn() -> None:
+    two = says("assistant", "", tool_calls=[CALL, {**CALL, "id": "b"}])
+    orphan, b = says("tool", "3", tool_call_id="gone"), says("tool", "2", tool_call_id="b")
+    for results in ([ANSWER, orphan, b], [orphan, ANSWER, b], [ANSWER, b, orphan]):
+        for end in ([], [says("user", "Go on")], [says("assistant", "Well")]):
+            repaired, notes = repair_history([says("user", "Q"), two, *results, *end])
+            assert [m["role"] for m in repaired[:5]] == ["user", "assistant", "tool", "tool", "user"]
+            assert repaired[5:] == end
+            assert len(notes) == 1
+
+
+def test_deprecated_function_calls_become_tool_calls() -> None:
+    called = says("assistant", "", function_call={"name": "f", "arguments": '{"x": 1}'})
+    repaired, notes = repair_history([says("user", "Q"), called, says("function", "1", name="f")])
+    assert repaired[1]["tool_calls"] == [
+        {"id": "f", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    ]
+    assert "function_call" not in repaired[1]
+    assert repaired[2] == {"role": "tool", "tool_call_id": "f", "content": "1"}
+    assert notes == []
+
+
+def test_ids_are_numbered_through_the_conversation_and_stay_so() -> None:
+    first = says("assistant", "", tool_calls=[CALL, {**CALL, "id": "functions.f:7"}])
+    second = says("assistant", "", tool_calls=[{**CALL, "id": "c"}])
+    messages = [
+        first,
+        ANSWER,
+        says("tool", "2", tool_call_id="functions.f:7"),
+        second,
+        says("tool", "3", tool_call_id="c"),
+    ]
+    numbered = apply_policy(messages, MessagePolicy(tool_call_ids="numbered"))
+    assert [call["id"] for message in numbered for call in message.get("tool_calls", ())] == [
+        "functions.f:0",
+        "functions.f:7",
+        "functions.f:2",
+    ]
+    assert [m["tool_call_id"] for m in numbered if "tool_call_id" in m] == [
+        "functions.f:0",
+        "functions.f:7",
+        "functions.f:2",
+    ]
+    assert apply_policy(numbered, MessagePolicy(tool_call_ids="numbered")) == numbered
+    assert apply_policy(messages[:3], MessagePolicy(tool_call_ids="numbered")) == numbered[:3]
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "Images are supported in user messages only: images in 'tool' messages return a 400 error.",
+        "tool message content only supports text content",
+    ],
+)
+def test_media_in_a_tool_result_that_a_server_refuses_are_moved(complaint: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    messages = [
+        says("user", "Q"),
+        says("assistant", "", tool_calls=[CALL]),
+        says("tool", [*PARTS, image], tool_call_id="a"),
+    ]
+    learned = next(learned_policies(COMMON, complaint))
+    sent = apply_policy(messages, learned)
+    assert sent[2]["content"] == PARTS
+    assert sent[3] == {"role": "user", "content": [image]}
 
 
 def test_no_calls_are_no_calls() -> None:

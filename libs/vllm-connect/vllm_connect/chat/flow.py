@@ -26,11 +26,12 @@ from vllm_connect.chat.two_phases import first_phase, is_final, needs_two_phases
 from vllm_connect.chat.validation import is_validated, validate_answer
 from vllm_connect.conversation.message_policy import apply_policy, learned_policies
 from vllm_connect.errors import BadRequestError, ContextOverflowError, ToolParserMissingError, VllmError
-from vllm_connect.protocol.http_request import json_post
+from vllm_connect.protocol.http_request import json_request
 from vllm_connect.protocol.server_info import MODELS_PROBE, PROBES, ServerInfo, read_models
 from vllm_connect.protocol.stream import AnswerReader, Filter
 from vllm_connect.protocol.tokenize import detokenize_request, read_member, tokenize_chat_request
 from vllm_connect.request.chat_request import ChatRequest
+from vllm_connect.request.json_values import encode_json
 from vllm_connect.request.server_versions import Version
 from vllm_connect.response.completion import Completion, fold_choices
 from vllm_connect.response.deltas import (
@@ -95,8 +96,7 @@ def chat_call(asked: ChatRequest, context: CallContext) -> Steps[None]:
     asked.check_messages()
     warn_of_unsupported_keywords(asked, context.capabilities.linted_schemas)
     prepared = prepare_messages(asked, context.capabilities)
-    for note in prepared.changes.get("history_repaired", ()):
-        logger.warning("history repaired: %s", note)
+    report_repairs(prepared, prepared.changes.pop("history_repaired", []))
     version = (yield from server_info(context)).version if asked.depends_on_version() else None
     if not needs_two_phases(asked):
         answer = yield from ask(prepared, unchanged, context, version)
@@ -111,6 +111,16 @@ def chat_call(asked: ChatRequest, context: CallContext) -> Steps[None]:
     if is_validated(answer.request):
         for completion in answer.completions():
             validate_answer(answer.request, completion)
+
+
+def report_repairs(prepared: PreparedMessages, notes: list[str]) -> None:
+    """Log repairs of the conversation, each once, and add them to the answer's metadata."""
+    known = prepared.changes.get("history_repaired", [])
+    new = [note for note in notes if note not in known]
+    for note in new:
+        logger.warning("history repaired: %s", note)
+    if new:
+        prepared.changes["history_repaired"] = [*known, *new]
 
 
 def unchanged(request: ChatRequest) -> ChatRequest:
@@ -150,7 +160,8 @@ def ask(
         may_be_loose = has_loose_tools(request) and not known.needs_strict_tools
         held = HoldFilter(*(ANYTHING if may_be_loose and not request.stream else hold))
         try:
-            reader = yield from send_plan(plan, request, stages_of(request, held, spent), context)
+            stages = stages_of(request, held, spent)
+            reader = yield from send_plan(plan, request, prepared, stages, context)
         except VllmError as error:
             if error.partial is not None:
                 raise  # the caller has a part of the answer
@@ -194,7 +205,9 @@ def stages_of(request: ChatRequest, hold: HoldFilter, spent: Usage | None) -> li
     return stages
 
 
-def send_plan(plan: Plan, request: ChatRequest, stages: list[Filter], context: CallContext) -> Steps[AnswerReader]:
+def send_plan(
+    plan: Plan, request: ChatRequest, prepared: PreparedMessages, stages: list[Filter], context: CallContext
+) -> Steps[AnswerReader]:
     """Send the request of a plan; one of the completions endpoint asks for the prompt's tokens before.
 
     Returns:
@@ -208,7 +221,9 @@ def send_plan(plan: Plan, request: ChatRequest, stages: list[Filter], context: C
             raise
         http_request = completions_request(plan.body, tokenized, streaming=request.stream)
     else:
-        http_request = json_post(CHAT_PATH, plan.body, streaming=request.stream)
+        encoded, replaced = encode_json(plan.body)
+        report_repairs(prepared, [f"{place} has a lone surrogate, which is sent as U+FFFD" for place in replaced])
+        http_request = json_request(CHAT_PATH, encoded, streaming=request.stream)
     choices = request.n or 1
     new_reader = partial(
         AnswerReader, choices=choices, new_filter=plan.new_filter, new_id=context.new_id, stages=stages

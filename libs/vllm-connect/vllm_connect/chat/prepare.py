@@ -39,7 +39,8 @@ def prepare_messages(request: ChatRequest, capabilities: ServerCapabilities) -> 
         capabilities: What is known of the server.
     """
     asked, messages = request, request.messages
-    policy, changes = UNCHANGED, {}
+    policy = UNCHANGED
+    changes: dict[str, Any] = {}
     if request.show_schema:
         structured = request.structured_outputs
         messages = show_constraint(messages, {} if structured is None else structured.fields(), request.response_format)

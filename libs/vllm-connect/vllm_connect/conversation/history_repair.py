@@ -34,31 +34,44 @@ def repair_history(messages: Sequence[Message]) -> tuple[list[Message], list[str
     notes: list[str] = []
     waiting: list[str] = []  # ids of calls without a result so far
     moved: set[int] = set()  # old positions of results that were moved behind their calls
+    orphans: list[Message] = []  # results without a call, which stand behind all results of their turn
+    messages = [_with_tools(message) for message in messages]
     for at, message in enumerate(messages):
         role = message.get("role")
         if role == "tool":
             if at not in moved:
-                out.append(_result(message, waiting, notes))
+                (out if _is_expected(message, waiting) else orphans).append(message)
             continue
         if waiting:
             moved |= _late_results(messages, at, out, waiting, notes)
         _answer_missing(out, waiting, notes)
+        _add_orphans(out, orphans, notes)
         if "tool_calls" in message:
             message = _with_repaired_calls(message, notes)  # noqa: PLW2901 - the message, repaired
             waiting = [str(call.get("id") or "") for call in message.get("tool_calls") or ()]
         out.append(message)
+    _add_orphans(out, orphans, notes)
     return out, notes
 
 
-def _result(message: Message, waiting: list[str], notes: list[str]) -> Message:
-    called = str(message.get("tool_call_id") or "")
-    if called in waiting:
-        waiting.remove(called)
-        return message
-    notes.append(f"the result of {called[:SHOWN]!r} has no call before it and is sent as a user turn")
-    content = message.get("content")
-    text = [{"type": "text", "text": WITHOUT_CALL}, *content] if isinstance(content, list) else None
-    return {"role": "user", "content": text or f"{WITHOUT_CALL}\n{content or ''}"}
+def _is_expected(result: Message, waiting: list[str]) -> bool:
+    """Check whether a result belongs to a call that waits for one, and note that it has arrived."""
+    called = str(result.get("tool_call_id") or "")
+    if called not in waiting:
+        return False
+    waiting.remove(called)
+    return True
+
+
+def _add_orphans(out: list[Message], orphans: list[Message], notes: list[str]) -> None:
+    """Add results without a call as user turns."""
+    for result in orphans:
+        called = str(result.get("tool_call_id") or "")
+        notes.append(f"the result of {called[:SHOWN]!r} has no call before it and is sent as a user turn")
+        content = result.get("content")
+        text = [{"type": "text", "text": WITHOUT_CALL}, *content] if isinstance(content, list) else None
+        out.append({"role": "user", "content": text or f"{WITHOUT_CALL}\n{content or ''}"})
+    orphans.clear()
 
 
 def _late_results(
@@ -85,6 +98,18 @@ def _answer_missing(out: list[Message], waiting: list[str], notes: list[str]) ->
         notes.append(f"the call {called[:SHOWN]!r} has no result and gets a placeholder")
         out.append({"role": "tool", "tool_call_id": called, "content": NO_RESULT})
     waiting.clear()
+
+
+def _with_tools(message: Message) -> Message:
+    """Convert OpenAI's deprecated `function_call`, and the result of one, into a tool call and its result."""
+    if message.get("role") == "function":
+        return {"role": "tool", "tool_call_id": message.get("name") or "", "content": message.get("content")}
+    function = message.get("function_call")
+    if not isinstance(function, dict):
+        return message
+    rest = {name: value for name, value in message.items() if name != "function_call"}
+    calls = message.get("tool_calls") or [{"id": function.get("name"), "type": "function", "function": function}]
+    return {**rest, "tool_calls": calls}
 
 
 def _with_repaired_calls(message: Message, notes: list[str]) -> Message:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from vllm_connect.conversation.split_tool_calls import split_turns
-from vllm_connect.conversation.tool_call_ids import shorten_tool_call_ids
+from vllm_connect.conversation.tool_call_ids import number_tool_call_ids, shorten_tool_call_ids
 
 __all__ = ["UNCHANGED", "MessagePolicy", "apply_policy", "learned_policies"]
 
@@ -43,8 +43,9 @@ class MessagePolicy(BaseModel):
     split_tool_calls: bool = False
     """Split a turn with several calls into turns of one call, each with its result, for templates that accept one call in a
     turn."""
-    short_tool_call_ids: bool = False
-    """Replace the ids of calls by nine letters and digits, where they are not that already."""
+    tool_call_ids: Literal["keep", "short", "numbered"] = "keep"
+    """Replace the ids of calls that are not nine letters and digits (`short`), or not `functions.<name>:<number>`
+    (`numbered`)."""
 
     def changes(self) -> list[str]:
         """List what the policy changes, for the answer's metadata."""
@@ -78,14 +79,23 @@ COMPLAINTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ),
         {"developer": "system", "late_systems": "user", "merge_leading_systems": True},
     ),
-    # No server says that it does not accept media in a tool result: most templates ignore them silently, and one that
-    # wants strings complains as it does about any list. So both are changed.
+    (
+        (
+            "supported in user messages only",
+            "only supports text content",
+            "only support text content",
+            "only supported in user messages",
+            "images are not supported in tool",
+        ),
+        {"tool_media": "user"},
+    ),
+    # A template that wants strings complains about media in a tool result as it does about any list.
     (
         ('can only concatenate str (not "list") to str', "content must be a string", "can only concatenate str (not"),
         {"flat_content": True, "tool_media": "user"},
     ),
     (("only supports single tool-calls at once",), {"split_tool_calls": True}),
-    (("tool call ids should be alphanumeric strings with length 9",), {"short_tool_call_ids": True}),
+    (("tool call ids should be alphanumeric strings with length 9",), {"tool_call_ids": "short"}),
 )
 """What chat templates complain about, in lower case, and what of a policy to change."""
 
@@ -139,8 +149,10 @@ def apply_policy(messages: Sequence[Message], policy: MessagePolicy) -> list[Mes
         out = _alternating(out)
     if policy.split_tool_calls:
         out = split_turns(out)
-    if policy.short_tool_call_ids:
+    if policy.tool_call_ids == "short":
         out = shorten_tool_call_ids(out)
+    elif policy.tool_call_ids == "numbered":
+        out = number_tool_call_ids(out)
     if policy.flat_content:
         out = [_flat(message) for message in out]
     return out

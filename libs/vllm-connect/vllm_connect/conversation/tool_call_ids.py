@@ -1,18 +1,22 @@
-"""Tool-call ids as Mistral's templates require them: nine letters and digits.
+"""Tool-call ids in the form that a model's chat template requires.
 
-The history of another model has ids such as `call_0a1b`, and the server answers `Tool call IDs should be alphanumeric
-strings with length 9!`. Such an id becomes nine digits of its hash, the same on every turn; a valid one stays.
-Source: the chat templates of mistralai.
+A history of another model has ids such as `call_0a1b`. Mistral's templates answer `Tool call IDs should be alphanumeric
+strings with length 9!`, and Kimi K2, whose template shows the ids to the model, was trained on `functions.search:0`. An id
+that is not in the required form is replaced, the same way on every turn; a valid one stays.
+Source: the chat templates of mistralai; the tool-use guide of moonshotai/Kimi-K2-Instruct.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["shorten_tool_call_ids"]
+__all__ = ["number_tool_call_ids", "shorten_tool_call_ids"]
 
 Message = dict[str, Any]
+
 LENGTH = 9
+NUMBERED = re.compile(r"functions\.[^:\s]{1,256}:\d{1,9}")
 
 
 def shorten_tool_call_ids(messages: Sequence[Message]) -> list[Message]:
@@ -21,16 +25,51 @@ def shorten_tool_call_ids(messages: Sequence[Message]) -> list[Message]:
     Args:
         messages: Wire messages; they are not changed.
     """
-    return [_short(message) for message in messages]
+    ids = {}
+    for call in _calls(messages):
+        given = str(call.get("id") or "")
+        ids[given] = given if _is_short(given) else _digest(given)
+    results = {str(message.get("tool_call_id") or "") for message in messages if "tool_call_id" in message}
+    ids.update({given: given if _is_short(given) else _digest(given) for given in results - ids.keys()})
+    return _replaced(messages, ids)
 
 
-def _short(message: Message) -> Message:
-    if message.get("tool_calls"):
-        return {**message, "tool_calls": [{**call, "id": _id(call.get("id"))} for call in message["tool_calls"]]}
-    return {**message, "tool_call_id": _id(message["tool_call_id"])} if "tool_call_id" in message else message
+def number_tool_call_ids(messages: Sequence[Message]) -> list[Message]:
+    """Replace the ids of calls and their results by `functions.<name>:<number>`, numbered through the conversation.
+
+    Args:
+        messages: Wire messages; they are not changed.
+    """
+    ids: dict[str, str] = {}
+    for number, call in enumerate(_calls(messages)):
+        given = str(call.get("id") or "")
+        if given not in ids:
+            name = (call.get("function") or {}).get("name") or ""
+            ids[given] = given if NUMBERED.fullmatch(given) else f"functions.{name}:{number}"
+    return _replaced(messages, ids)
 
 
-def _id(given: Any) -> str:
-    text = str(given or "")
-    fits = len(text) == LENGTH and text.isascii() and text.isalnum()
-    return text if fits else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:LENGTH]
+def _calls(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    return [call for message in messages for call in message.get("tool_calls") or ()]
+
+
+def _replaced(messages: Sequence[Message], ids: dict[str, str]) -> list[Message]:
+    out = []
+    for message in messages:
+        changed = message
+        if calls := message.get("tool_calls"):
+            renamed = [{**call, "id": ids[str(call.get("id") or "")]} for call in calls]
+            changed = {**message, "tool_calls": renamed}
+        if "tool_call_id" in message:
+            given = str(message["tool_call_id"] or "")
+            changed = {**changed, "tool_call_id": ids.get(given, given)}
+        out.append(changed)
+    return out
+
+
+def _is_short(given: str) -> bool:
+    return len(given) == LENGTH and given.isascii() and given.isalnum()
+
+
+def _digest(given: str) -> str:
+    return hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:LENGTH]

@@ -14,10 +14,11 @@ Source: RFC 9110.
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct, field
 
-__all__ = ["HttpRequest", "json_post"]
+from vllm_connect.request.json_values import encode_json
+
+__all__ = ["HttpRequest", "json_post", "json_request"]
 
 _JSON = {"content-type": "application/json"}
 
@@ -52,4 +53,9 @@ def json_post(path: str, body: Mapping[str, Any], *, streaming: bool = False) ->
         body: The body.
         streaming: Whether the answer is to be a stream of events.
     """
-    return HttpRequest("POST", path, msgspec.json.encode(body), _JSON, streaming=streaming)
+    return json_request(path, encode_json(body)[0], streaming=streaming)
+
+
+def json_request(path: str, body: bytes, *, streaming: bool = False) -> HttpRequest:
+    """Build a request with a body that is JSON text already; see `json_post`."""
+    return HttpRequest("POST", path, body, _JSON, streaming=streaming)

@@ -25,6 +25,7 @@ from vllm_connect.request.field_facts import (
     FieldFacts,
     fields_where,
 )
+from vllm_connect.request.json_values import to_json_values
 from vllm_connect.request.merge import merge
 from vllm_connect.request.server_versions import Version, has_feature
 from vllm_connect.request.structured_outputs import StructuredOutputs, constraint_fields, translate_older
@@ -284,7 +285,10 @@ class ChatRequest(RequestFields):
             body["messages"] = [_with_reasoning_content(message) for message in self.messages]
         body.update(constraint_fields(self.structured_outputs, self.response_format, version))
         _set_thinking(body, self.reasoning)
-        return merge(body, self.extra_body) if self.extra_body else body
+        for name in FREE_FORM:
+            if name in body:
+                body[name] = to_json_values(body[name], name)
+        return merge(body, to_json_values(self.extra_body, "extra_body")) if self.extra_body else body
 
     def normalized(self) -> "ChatRequest":
         """Return the request with `tool_choice` as vLLM writes it, so that nothing after it has to resolve it again.
@@ -332,6 +336,12 @@ class ChatRequest(RequestFields):
 
 
 SENT_AS_IS = fields_where(ChatRequest, lambda facts: facts.sent == "as_is")
+FREE_FORM = tuple(
+    name
+    for name, field in ChatRequest.model_fields.items()
+    if name not in {"messages", "tools", "extra_body"} and "dict[str" in str(field.annotation)
+)
+"""Fields whose values may hold any object; messages and tools are large, and are converted only if they cannot be encoded."""
 
 
 def _with_reasoning_content(message: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.tools import StructuredTool
 from langchain_vllm.chunks import Chunks
 from langchain_vllm.tools import to_wire_tools
-from llama_index_vllm.answer import Answer, Terms
+from llama_index_vllm.responses import ResponseChunks, ResponseConverter
 from vllm_connect import ChatRequest, ConnectionFailedError, Endpoints, VllmConfig
 from vllm_connect.chat.steps import Outcome, Round, Wait
 from vllm_connect.protocol.split_events import split_events
@@ -20,8 +20,8 @@ from tests.bench.workloads import STREAM_HEAD, Kind, events
 
 Show = Callable[[list[Any]], Any]
 SHOWS: dict[str, Callable[[], Show]] = {
-    "langchain": lambda: Chunks().feed,
-    "llamaindex": lambda: Answer(Terms()).take,
+    "langchain": lambda: Chunks().push,
+    "llamaindex": lambda: ResponseChunks(ResponseConverter()).push,
 }
 
 

@@ -19,7 +19,7 @@ def client_of_langchain() -> Callable[[], Any]:
 
 def client_of_llamaindex() -> Callable[[], Any]:
     model = VllmLLM(base_url="http://127.0.0.1:1")
-    return lambda: model._clients.of(model).blocking
+    return lambda: model.client
 
 
 @pytest.mark.usefixtures("restless")

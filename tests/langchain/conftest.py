@@ -1,4 +1,4 @@
-"""Make LangChain's loader know our class, which is what its standard suite asks of third parties."""
+"""Add `ChatVllm` to LangChain's loader, as its standard suite requires of third parties."""
 
 import sys
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import langchain_core.load  # noqa: F401 - its module is reached through sys.modules, a function has taken its name
 import pytest
 
-CLASS = ("langchain_vllm", "chat_model", "ChatVllm")
+CLASS = ("langchain_vllm", "chat_models", "ChatVllm")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A server that gives scripted answers, at the byte boundary: models under test get it as their HTTP client."""
+"""A server that gives scripted answers at the byte boundary: it is the HTTP client of the model under test."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ USAGE = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says."""
+    """An answer of a model."""
 
     text: str = ""
     reasoning: str = ""
@@ -87,7 +87,7 @@ def _tokens(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply that is no answer, made anew for each request."""
+    """A response that is not an answer, built for each request."""
 
     status: int
     content: Any = b""
@@ -104,7 +104,7 @@ def server_error(status: int, message: str) -> Reply:
 
 @dataclass
 class Scripted:
-    """Gives its answers in order, the last one for ever, and keeps what was asked."""
+    """Gives its answers in order, the last one repeatedly, and records the requests."""
 
     answers: Sequence[Answer | Reply | dict[str, Any]]
     joined: bool = False

@@ -1,6 +1,6 @@
-"""LangChain's standard integration suite for `ChatVllm`, for whoever has a server.
+"""LangChain's standard integration suite for `ChatVllm`.
 
-A subclass gives the address, live or recorded; nothing is overridden and nothing is expected to fail.
+A subclass has the URL of a server, live or recorded; no test is overridden and none is expected to fail.
 """
 
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ __all__ = ["ChatVllmStandardTests"]
 
 
 class ChatVllmStandardTests(ChatModelIntegrationTests):
-    """The suite; it asks for a fixture `vllm_url`, the address of a server of the demo model."""
+    """The suite; it needs a fixture `vllm_url`, the URL of a server of the demo model."""
 
     base_url: str
 
@@ -49,7 +49,7 @@ class ChatVllmStandardTests(ChatModelIntegrationTests):
 
     @pytest.fixture
     def vcr(self, vllm_url: str) -> Any:
-        """Say that there are answers to measure with: the address is a server's, live or recorded."""
+        """Return something with responses, which the suite counts: the server is live or recorded."""
         return SimpleNamespace(responses=[vllm_url])
 
     @property

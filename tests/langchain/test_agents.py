@@ -72,7 +72,7 @@ async def test_parallel_calls_are_run_and_reasoning_is_sent_back(run: Callable[[
 
 
 @pytest.mark.parametrize("run", [invoked, awaited, astreamed])
-async def test_structured_answers_by_a_tool(run: Callable[[Any], Any]) -> None:
+async def test_tool_strategy(run: Callable[[Any], Any]) -> None:
     script = Scripted([CALLS, Answer(calls=[("Sum", '{"value": 3}')], finish="tool_calls")])
     state = await run(create_agent(script.model(), [add], response_format=ToolStrategy(Sum)))
     assert state["structured_response"] == Sum(value=3)
@@ -82,7 +82,7 @@ async def test_structured_answers_by_a_tool(run: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize("form", [Sum, ProviderStrategy(Sum)])
 @pytest.mark.parametrize("tools", [[], [add]])
-async def test_structured_answers_by_the_server(tools: list[Any], form: Any) -> None:
+async def test_provider_strategy(tools: list[Any], form: Any) -> None:
     answer = Answer('{"value": 3}', "easy")
     script = Scripted([CALLS, Answer("Three."), answer] if tools else [answer])
     state = await astreamed(create_agent(script.model(), tools, response_format=form))
@@ -93,7 +93,7 @@ async def test_structured_answers_by_the_server(tools: list[Any], form: Any) -> 
 
 
 @pytest.mark.newest
-def test_an_invalid_call_is_never_run_and_does_not_poison_the_conversation() -> None:
+def test_an_invalid_call_is_never_run_and_the_conversation_can_go_on() -> None:
     ran = []
 
     def remove(path: str) -> str:
@@ -113,7 +113,7 @@ def test_an_invalid_call_is_never_run_and_does_not_poison_the_conversation() -> 
     assert "malformed or truncated" in answered["content"]
 
 
-def test_a_full_context_is_summarised() -> None:
+def test_summarization_middleware_reads_the_context_window() -> None:
     script = Scripted([Answer("a summary")])
     model = script.model(context_window=100)
     middleware: Any = SummarizationMiddleware(
@@ -124,7 +124,7 @@ def test_a_full_context_is_summarised() -> None:
     assert "a summary" in str(script.asked[1]["messages"])
 
 
-def test_the_context_window_is_asked_for() -> None:
+def test_the_profile_has_the_context_window_after_a_refresh() -> None:
     model = Scripted([]).model()
     assert model.profile is not None
     assert "max_input_tokens" not in model.profile
@@ -133,12 +133,12 @@ def test_the_context_window_is_asked_for() -> None:
     assert ChatVllm(context_window=77).profile["max_input_tokens"] == 77  # type: ignore[index]  # there is one
 
 
-async def test_the_context_window_is_awaited() -> None:
+async def test_the_profile_is_refreshed_asynchronously() -> None:
     assert (await Scripted([]).model().arefresh_profile())["max_input_tokens"] == 4096
     assert "max_input_tokens" not in Scripted([]).model(model="unknown").refresh_profile()
 
 
-def test_init_chat_model_knows_us_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_chat_model_works_after_register(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_BUILTIN_PROVIDERS", dict(base._BUILTIN_PROVIDERS))
     register()
     model = init_chat_model("vllm:org/demo", temperature=0, base_url="http://gpu-1:8000/v1")
@@ -150,6 +150,6 @@ def test_init_chat_model_knows_us_when_asked(monkeypatch: pytest.MonkeyPatch) ->
         register()
 
 
-def test_fallbacks_take_over() -> None:
+def test_with_fallbacks_uses_the_next_model() -> None:
     broken, well = Scripted([server_error(503, "busy")]), Scripted([Answer("Hi")])
     assert broken.model().with_fallbacks([well.model()]).invoke("Hi").text == "Hi"

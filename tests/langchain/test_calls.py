@@ -6,7 +6,7 @@ from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackH
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
 from langchain_vllm import ChatVllm, __version__
-from langchain_vllm.chat_model import ChatVllm as SameClass
+from langchain_vllm.chat_models import ChatVllm as SameClass
 
 from tests.langchain.scripted import Answer, Scripted
 
@@ -20,7 +20,7 @@ def two() -> dict[str, Any]:
     return {**whole, "choices": [choice, second]}
 
 
-async def test_all_answers_are_there() -> None:
+async def test_n_answers_are_n_generations() -> None:
     script = Scripted([two()])
     model = script.model(n=2)
     for result in (model.generate([HI]), await model.agenerate([HI])):
@@ -33,7 +33,7 @@ async def test_all_answers_are_there() -> None:
     assert script.asked[0]["n"] == 2
 
 
-def test_several_answers_are_never_streamed_in_secret() -> None:
+def test_invoke_does_not_stream_several_answers() -> None:
     watching = Watching()
     script = Scripted([two()])
     script.model(n=2, streaming=True).invoke("Hi", {"callbacks": [watching]})
@@ -63,7 +63,7 @@ async def test_usage_adds_up_over_a_batch() -> None:
     assert usage.usage_metadata["demo"]["total_tokens"] == 54
 
 
-def test_batches_keep_their_order_and_their_errors() -> None:
+def test_a_batch_keeps_order_and_errors() -> None:
     model = Scripted([Answer("Hi")]).model()
     good, bad = model.batch(["Hi", []], return_exceptions=True)
     assert good.text == "Hi"
@@ -87,7 +87,7 @@ class Watching(BaseCallbackHandler):
         self.ended.append(response)
 
 
-def test_callbacks_see_every_piece() -> None:
+def test_callbacks_receive_every_chunk() -> None:
     watching = Watching()
     model = Scripted([Answer("Hello there", "why")]).model(streaming=True)
     model.invoke("Hi", {"callbacks": [watching]}, top_k=2)
@@ -101,7 +101,7 @@ def test_callbacks_see_every_piece() -> None:
     assert result.generations[0][0].text == "Hello there"
 
 
-def test_what_traces_say() -> None:
+def test_tracing_parameters() -> None:
     model = ChatVllm(model="demo", temperature=0.5, max_tokens=9, stop="x")
     assert model._get_ls_params() == {
         "ls_provider": "vllm",
@@ -120,10 +120,10 @@ def test_what_traces_say() -> None:
         "ls_stop": ["y"],
     }
     assert model._llm_type == "vllm-chat"
-    assert SameClass.lc_id() == ["langchain_vllm", "chat_model", "ChatVllm"]
+    assert SameClass.lc_id() == ["langchain_vllm", "chat_models", "ChatVllm"]
 
 
-def test_what_the_server_adds_is_told() -> None:
+def test_fields_that_the_server_adds_are_in_the_metadata() -> None:
     whole = {**Answer("Hi").whole(), "kv_transfer_params": {"a": 1}, "prompt_token_ids": [1, 2]}
     whole["choices"][0]["token_ids"] = [3, 4]
     metadata = Scripted([whole]).model().invoke("Hi").response_metadata

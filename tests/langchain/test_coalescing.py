@@ -1,4 +1,4 @@
-"""Events that arrive together leave together, unless that was switched off; the answer is the same."""
+"""Events that arrive together are one chunk, unless that is disabled; the answer is the same."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def summed(chunks: list[Any]) -> Any:
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-async def test_a_burst_is_one_chunk_and_has_everything(answer: Answer, way: str) -> None:
+async def test_events_that_arrive_together_are_one_complete_chunk(answer: Answer, way: str) -> None:
     together = await read(way, Scripted([answer], joined=True).model())
     one_by_one = await read(way, Scripted([answer]).model())
     switched_off = await read(way, Scripted([answer], joined=True).model(coalesce=False))
@@ -43,7 +43,7 @@ async def test_a_burst_is_one_chunk_and_has_everything(answer: Answer, way: str)
 
 
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
-def test_a_cut_loses_nothing(end: bytes) -> None:
+def test_splitting_events_loses_nothing(end: bytes) -> None:
     data = b": hello" + end + b"data: 1" + end + b"data: 2" + end + b"da"
     assert unsplit(data) == (data,)
     assert b"".join(split_events(data)) == data

@@ -1,4 +1,4 @@
-"""Whatever goes wrong has two parents, and says whether trying again may help."""
+"""Every error has two parents, and says whether a retry may help."""
 
 import pickle
 from collections.abc import AsyncIterator, Iterator
@@ -55,19 +55,19 @@ async def test_every_failure_has_two_parents(
         [chunk async for chunk in Scripted([response]).model().astream("Hi")]
 
 
-def test_every_error_of_the_core_has_its_own() -> None:
+def test_every_error_class_has_a_counterpart() -> None:
     kinds = {kind for kind in vars(core).values() if isinstance(kind, type) and issubclass(kind, core.VllmError)}
-    assert set(errors.OURS) == kinds
-    for theirs, ours in errors.OURS.items():
+    assert set(errors.COUNTERPARTS) == kinds
+    for theirs, ours in errors.COUNTERPARTS.items():
         assert issubclass(ours, theirs)
         assert issubclass(ours, langchain.ModelError)
         assert ours.__name__ == theirs.__name__
         for parent in theirs.__bases__:
-            if parent in errors.OURS:
-                assert issubclass(ours, errors.OURS[parent])
+            if parent in errors.COUNTERPARTS:
+                assert issubclass(ours, errors.COUNTERPARTS[parent])
 
 
-def test_the_facts_are_kept() -> None:
+def test_the_attributes_of_an_error_are_kept() -> None:
     cause = OSError("gone")
     error = core.ContextOverflowError("too long", limit=4096, requested=9000, status=400)
     error.__cause__ = cause
@@ -89,7 +89,7 @@ def test_the_facts_are_kept() -> None:
     assert pickle.loads(pickle.dumps(shape)).llm_output == "x"  # noqa: S301 - our own bytes
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_an_unreachable_server_is_a_connection_error() -> None:
     with pytest.raises(errors.ConnectionFailedError, match=r"127\.0\.0\.1:9") as caught:
         Scripted([]).model(http_client=None).invoke("Hi")
     assert isinstance(caught.value, langchain.ModelConnectionError)
@@ -97,7 +97,7 @@ def test_a_server_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(("status", "tries"), [(503, 2), (400, 1)])
-def test_middleware_tries_again_what_may_help(status: int, tries: int) -> None:
+def test_retry_middleware_retries_retryable_errors_only(status: int, tries: int) -> None:
     from langchain.agents import create_agent  # noqa: PLC0415 - slow to import
 
     script = Scripted([server_error(status, "no"), Answer("Hi")])
@@ -120,7 +120,7 @@ class _Broken(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield piece
 
 
-async def test_what_had_come_is_told() -> None:
+async def test_an_interrupted_stream_has_the_partial_answer() -> None:
     broken = Reply(200, _Broken(), "text/event-stream")
     with pytest.raises(errors.StreamInterruptedError) as caught:
         list(Scripted([broken]).model().stream("Hi"))

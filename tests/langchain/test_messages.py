@@ -1,4 +1,4 @@
-"""Messages go out as vLLM reads them, and come back as they were."""
+"""Messages are converted to wire messages, and answers to messages."""
 
 from typing import Any
 
@@ -17,7 +17,8 @@ from langchain_core.messages import (
 )
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_vllm.errors import ConfigurationError
-from langchain_vllm.messages import ReasoningReplay, to_wire
+from langchain_vllm.messages import to_wire
+from vllm_connect.adapters import ReasoningReplay
 
 from tests.langchain.scripted import Answer, Scripted
 
@@ -43,7 +44,7 @@ def wire(message: BaseMessage) -> dict[str, Any]:
         ),
         (FunctionMessage(content="3", name="add"), {"role": "tool", "content": "3", "tool_call_id": "add"}),
         (ChatMessage(content="Hi", role="observer"), {"role": "observer", "content": "Hi"}),
-        (convert_to_messages([("developer", "Be brief.")])[0], {"role": "system", "content": "Be brief."}),
+        (convert_to_messages([("developer", "Be brief.")])[0], {"role": "developer", "content": "Be brief."}),
         (HumanMessage([]), {"role": "user", "content": ""}),
         (HumanMessage(["a", {"type": "text", "text": "b"}]), {"role": "user", "content": "a\nb"}),
         (AIMessage([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), {"role": "assistant", "content": "ab"}),
@@ -79,7 +80,7 @@ def wire(message: BaseMessage) -> dict[str, Any]:
         ),
     ],
 )  # fmt: skip
-def test_a_message_has_its_form(message: AnyMessage, expected: dict[str, Any]) -> None:
+def test_a_message_is_converted_to_a_wire_message(message: AnyMessage, expected: dict[str, Any]) -> None:
     assert wire(message) == expected
 
 
@@ -129,7 +130,7 @@ EMBEDS = given("image_embeds", "QQ==")
         ({"type": "non_standard", "value": EMBEDS}, EMBEDS),
     ],
 )
-def test_a_block_has_its_part(block: dict[str, Any], part: dict[str, Any]) -> None:
+def test_a_content_block_is_converted_to_a_content_part(block: dict[str, Any], part: dict[str, Any]) -> None:
     script = Scripted([Answer("Hi")])
     script.model().invoke([HumanMessage([{"type": "text", "text": "Look:"}, block])])
     assert script.asked[0]["messages"][0]["content"] == [{"type": "text", "text": "Look:"}, part]
@@ -148,7 +149,7 @@ def test_a_block_has_its_part(block: dict[str, Any], part: dict[str, Any]) -> No
         ({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x"}}, "x"),
     ],
 )
-def test_a_block_of_text_is_text(block: dict[str, Any], text: str) -> None:
+def test_a_block_of_text_is_sent_as_a_string(block: dict[str, Any], text: str) -> None:
     assert wire(HumanMessage([block])) == {"role": "user", "content": text}
 
 
@@ -166,7 +167,7 @@ def test_a_block_of_text_is_text(block: dict[str, Any], text: str) -> None:
         (RemoveMessage(id="1"), "RemoveMessage"),
     ],
 )
-def test_what_has_no_form_is_refused(message: BaseMessage, problem: str) -> None:
+def test_a_message_or_block_that_cannot_be_sent_is_refused(message: BaseMessage, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         wire(message)
 
@@ -174,7 +175,7 @@ def test_what_has_no_form_is_refused(message: BaseMessage, problem: str) -> None
 BROKEN = invalid_tool_call(name="add", args='{"a": ', id="call_9", error="cut")
 
 
-def test_an_invalid_call_that_was_answered_goes_out_in_a_form_that_can_be_read() -> None:
+def test_an_invalid_call_that_was_answered_is_sent_as_valid_json() -> None:
     said = to_wire([AIMessage("", invalid_tool_calls=[BROKEN]), ToolMessage("broken", tool_call_id="call_9")])
     (call,) = said[0]["tool_calls"]
     assert call == {
@@ -184,7 +185,7 @@ def test_an_invalid_call_that_was_answered_goes_out_in_a_form_that_can_be_read()
     }
 
 
-def test_an_invalid_call_that_was_not_answered_stays_here() -> None:
+def test_an_invalid_call_that_was_not_answered_is_not_sent() -> None:
     assert wire(AIMessage("x", invalid_tool_calls=[BROKEN])) == {"role": "assistant", "content": "x"}
     shown = {"type": "tool_use", "id": "call_9", "name": "add", "input": {}}
     assert wire(AIMessage([shown, "x"], invalid_tool_calls=[BROKEN])) == {"role": "assistant", "content": "x"}
@@ -202,7 +203,7 @@ CONVERSATION = [
 @pytest.mark.parametrize(
     ("replay", "sent"), [("tool_loop", [None, "new"]), ("all", ["old", "new"]), ("none", [None, None])]
 )
-def test_reasoning_is_sent_back_as_the_policy_says(replay: ReasoningReplay, sent: list[str | None]) -> None:
+def test_reasoning_is_replayed_by_the_policy(replay: ReasoningReplay, sent: list[str | None]) -> None:
     said = [m.get("reasoning") for m in to_wire(CONVERSATION, replay=replay) if m["role"] == "assistant"]
     assert said == sent
     script = Scripted([Answer("Hi")])
@@ -213,7 +214,7 @@ def test_reasoning_is_sent_back_as_the_policy_says(replay: ReasoningReplay, sent
 
 
 @pytest.mark.parametrize("version", ["v0", "v1", "v3"])
-def test_an_answer_goes_back_as_it_came(version: str) -> None:
+def test_an_answer_is_sent_back_unchanged(version: str) -> None:
     answer = Answer("Sure. ", "two of them", [("add", '{"a": 1, "b": "ä"}')], "tool_calls")
     script = Scripted([answer])
     model = script.model(output_version="v0" if version == "v3" else version)
@@ -227,7 +228,7 @@ def test_an_answer_goes_back_as_it_came(version: str) -> None:
     }
 
 
-def test_messages_are_left_as_they_were() -> None:
+def test_messages_are_not_changed() -> None:
     message = AIMessage([{"type": "reasoning", "reasoning": "why"}, {"type": "text", "text": "x"}], tool_calls=[ADD])
     before = message.model_copy(deep=True)
     Scripted([Answer("Hi")]).model().invoke([message])

@@ -1,4 +1,4 @@
-"""Where the server is, and what becomes of a model object: serialised, pickled, copied, configured, closed."""
+"""The settings of a model, and the model object: serialised, pickled, copied, configured, closed."""
 
 import asyncio
 import copy
@@ -39,7 +39,7 @@ def assert_no_secret(shown: object) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The .* in beta", "ignore:The method `BaseChatModel.dict`")
-def test_secrets_are_nowhere_to_be_seen() -> None:
+def test_no_serialised_form_has_a_secret() -> None:
     model = secretive()
     for shown in (
         repr(model),
@@ -97,7 +97,7 @@ def test_a_copy_keeps_the_key_and_the_http_client() -> None:
     assert script.headers[-1]["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_configured_address_is_the_one_that_is_asked() -> None:
+def test_a_configurable_base_url_is_used() -> None:
     script = Scripted([Answer("Hi")])
     model = script.model().configurable_fields(base_url=ConfigurableField(id="server"))
     model.invoke("Hi")
@@ -106,7 +106,7 @@ def test_a_configured_address_is_the_one_that_is_asked() -> None:
     assert [httpx.URL(url).host for url in script.urls] == ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
 
 
-def test_a_changed_address_is_the_one_that_is_asked() -> None:
+def test_a_changed_base_url_is_used() -> None:
     script = Scripted([Answer("Hi")])
     model = script.model()
     model.invoke("Hi")
@@ -117,7 +117,7 @@ def test_a_changed_address_is_the_one_that_is_asked() -> None:
     assert [httpx.URL(url).host[-1] for url in script.urls] == ["1", "2", "3", "2"]
 
 
-def test_a_copy_shares_the_clients_until_it_is_set_to_something_else() -> None:
+def test_a_copy_shares_the_clients_until_a_setting_differs() -> None:
     model = Scripted([Answer("Hi")]).model()
     client = model.client
     same = model.model_copy()
@@ -130,7 +130,7 @@ def test_a_copy_shares_the_clients_until_it_is_set_to_something_else() -> None:
     assert (model.client is client, same.client is client) == (True, False)
 
 
-async def test_a_call_may_go_elsewhere() -> None:
+async def test_a_call_can_have_its_own_base_url() -> None:
     script = Scripted([Answer("Hi")])
     model = script.model(headers={"X-A": "1"})
     model.invoke("Hi", base_url="http://127.0.0.2:8000/v1", headers={"X-B": "2"})
@@ -143,7 +143,7 @@ async def test_a_call_may_go_elsewhere() -> None:
     assert "authorization" not in script.headers[3]
 
 
-def test_one_key_of_the_cache_for_each_thing_that_is_asked() -> None:
+def test_different_settings_have_different_cache_keys() -> None:
     models = [
         ChatVllm(),
         ChatVllm(model="a"),
@@ -161,7 +161,7 @@ def test_one_key_of_the_cache_for_each_thing_that_is_asked() -> None:
     assert ChatVllm(api_key="a")._get_llm_string() == ChatVllm(api_key="b")._get_llm_string()
 
 
-def test_a_cached_answer_is_given_again() -> None:
+def test_a_cached_answer_is_returned_again() -> None:
     script = Scripted([Answer("one", calls=[("f", "{")], finish="length"), Answer("two")])
     model = script.model(cache=InMemoryCache())
     first, again = model.invoke("Hi"), model.invoke("Hi")
@@ -170,7 +170,7 @@ def test_a_cached_answer_is_given_again() -> None:
     assert model.invoke("Hi", top_k=1).text == "two"
 
 
-def test_two_event_loops_one_after_the_other() -> None:
+def test_two_event_loops_can_follow_each_other() -> None:
     model = Scripted([Answer("Hi")]).model()
     for _ in range(2):
         assert asyncio.run(model.ainvoke("Hi")).text == "Hi"
@@ -187,7 +187,7 @@ async def test_a_closed_model_can_be_used_again() -> None:
     assert model.invoke("Hi").text == "Hi"
 
 
-def test_a_client_may_be_put_in_place_of_ours() -> None:
+def test_a_client_of_the_caller_is_used() -> None:
     client = VllmClient(ChatVllm(), http_client=httpx.Client(transport=httpx.MockTransport(Scripted([Answer("Hi")]))))
     model = ChatVllm(client=client)
     assert model.client is client
@@ -242,7 +242,7 @@ def test_a_wrong_setting_is_refused(fields: dict[str, Any]) -> None:
         ({"stream_options": {"include_usage": True}}, "needs a stream"),
         ({"tool_choice": "any"}, "needs tools"),
         ({"temperature": -1}, "greater than or equal"),
-        ({"tools": [{"no": "tool"}]}, "cannot be read"),
+        ({"tools": [{"no": "tool"}]}, "cannot be converted"),
         ({"response_format": 5}, "schema"),
     ],
 )
@@ -257,7 +257,7 @@ async def test_a_wrong_call_is_refused_before_anything_is_sent(given: dict[str, 
     assert script.asked == []
 
 
-async def test_streams_can_be_forbidden() -> None:
+async def test_streaming_can_be_disabled() -> None:
     script = Scripted([Answer("Hi")])
     model = script.model(streaming_allowed=False)
     with pytest.raises(StreamingDisabledError):
@@ -297,7 +297,7 @@ def test_a_call_overrides_the_model() -> None:
     assert body["x"] == {"y": 1, "z": 2}
 
 
-def test_nothing_is_sent_that_nobody_set() -> None:
+def test_a_field_that_is_not_set_is_not_sent() -> None:
     script = Scripted([Answer("Hi")])
     script.model().invoke("Hi")
     list(script.model().stream("Hi"))
@@ -308,6 +308,6 @@ def test_nothing_is_sent_that_nobody_set() -> None:
     ]
 
 
-def test_older_names_are_understood() -> None:
+def test_langchain_s_standard_aliases_work() -> None:
     model = ChatVllm(model_name="demo", stop_sequences=["x"])
     assert (model.model, model.stop) == ("demo", ["x"])

@@ -1,4 +1,4 @@
-"""One answer, by every way it can come: whole or streamed, waited for or awaited, as v0, v1 or v3."""
+"""One answer in every way: complete or as a stream, blocking or not, as v0, v1 or v3."""
 
 import copy
 import pickle
@@ -89,7 +89,7 @@ WAYS = [invoke, ainvoke, stream, astream, invoke_by_streaming, v3, av3]
 
 
 def seen(message: BaseMessage) -> dict[str, Any]:
-    """What a message says, without what depends on the way it came."""
+    """Return the content of a message, without what depends on the way."""
     assert isinstance(message, AIMessage)
     metadata = {name: value for name, value in message.response_metadata.items() if name != "output_version"}
     blocks = [{k: v for k, v in dict(b).items() if k != "index"} for b in message.content_blocks]
@@ -107,7 +107,7 @@ def seen(message: BaseMessage) -> dict[str, Any]:
 @pytest.mark.parametrize("way", WAYS[1:])
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize("version", ["v0", "v1"])
-async def test_every_way_says_the_same(answer: Answer, way: Callable[[Any], Any], version: str) -> None:
+async def test_every_way_returns_the_same_message(answer: Answer, way: Callable[[Any], Any], version: str) -> None:
     model = asked(answer, output_version=version)
     assert seen(await way(model)) == seen(await invoke(model))
 
@@ -121,7 +121,7 @@ async def test_events_that_arrive_together_are_one_chunk(joined: bool) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name not in ("text", "reasoning")])
-def test_no_piece_of_a_call_can_be_run(name: str) -> None:
+def test_an_incomplete_call_is_never_in_tool_calls(name: str) -> None:
     chunks = list(asked(ANSWERS[name]).stream("Hi"))
     for end in range(1, len(chunks)):
         assert summed(chunks[:end]).tool_calls == []
@@ -142,7 +142,7 @@ async def test_invalid_calls_keep_their_text_and_their_id(name: str, way: Callab
     assert [c["name"] for c in message.tool_calls] == [n for n, _ in answer.calls[:-1]]
 
 
-async def test_a_cut_stream_raises_and_has_no_call() -> None:
+async def test_a_truncated_stream_raises_and_has_no_call() -> None:
     answer = Answer("Sure. ", calls=[("remove", '{"path": "/home')], cut=True)
     chunks: list[Any] = []
     with pytest.raises(StreamInterruptedError) as caught:
@@ -157,14 +157,14 @@ async def test_a_cut_stream_raises_and_has_no_call() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name != "null"])  # of which its validator knows nothing
-def test_events_live_as_the_protocol_says(name: str) -> None:
+def test_events_follow_the_protocol(name: str) -> None:
     events = list(asked(ANSWERS[name]).stream_events("Hi", version="v3"))
     assert_valid_event_stream(events)
     assert events[0]["metadata"] == {"provider": "vllm", "model": "demo"}
     assert events[0]["id"].startswith("lc_run-")
 
 
-def test_blocks_of_chunks_have_indexes_that_tell_them_apart() -> None:
+def test_blocks_of_chunks_have_distinct_indexes() -> None:
     model = asked(ANSWERS["everything"], output_version="v1")
     chunks = list(model.stream("Hi"))
     indexes = {block["index"] for chunk in chunks for block in chunk.content}
@@ -178,7 +178,7 @@ def test_blocks_of_chunks_have_indexes_that_tell_them_apart() -> None:
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_usage_and_metadata_come_once(answer: Answer) -> None:
+def test_usage_and_metadata_are_in_one_chunk(answer: Answer) -> None:
     chunks = list(asked(answer).stream("Hi"))
     assert [bool(chunk.usage_metadata) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
     assert [chunk.chunk_position for chunk in chunks] == [None] * (len(chunks) - 1) + ["last"]
@@ -197,7 +197,7 @@ def test_usage_and_metadata_come_once(answer: Answer) -> None:
     }
 
 
-def test_logprobs_come_with_their_tokens() -> None:
+def test_logprobs_are_in_the_chunk_of_their_tokens() -> None:
     chunks = list(asked(ANSWERS["logprobs"]).stream("Hi"))
     told = [chunk.response_metadata["logprobs"]["content"][0]["token"] for chunk in chunks[:-1]]
     assert "".join(told) == summed(chunks).text
@@ -209,23 +209,23 @@ def chunks_of(name: str) -> list[AIMessageChunk]:
 
 @pytest.mark.parametrize("name", ["everything", "cut call", "cut call that looks complete"])
 class TestSums:
-    def test_a_plain_chunk_may_come_first(self, name: str) -> None:
+    def test_a_chunk_can_be_added_to_a_plain_chunk(self, name: str) -> None:
         chunks = chunks_of(name)
         total: Any = AIMessageChunk(content="")
         for chunk in chunks:
             total = total + chunk
         assert seen(total) == seen(summed(chunks))
 
-    def test_adding_all_at_once_is_the_same(self, name: str) -> None:
+    def test_a_list_of_chunks_can_be_added(self, name: str) -> None:
         first, *others = chunks_of(name)
         assert first + others == summed([first, *others])
 
-    def test_generations_add_up(self, name: str) -> None:
+    def test_generations_can_be_added(self, name: str) -> None:
         chunks = chunks_of(name)
         generations = [ChatGenerationChunk(message=chunk) for chunk in chunks]
         assert summed(generations).message == summed(chunks)
 
-    def test_langchain_makes_a_message_of_it(self, name: str) -> None:
+    def test_langchain_converts_a_sum_to_a_message(self, name: str) -> None:
         total = summed(chunks_of(name))
         message = message_chunk_to_message(total)
         assert type(message) is AIMessage
@@ -239,7 +239,7 @@ class TestSums:
         assert type(total)(**total.model_dump()) == total
 
     @pytest.mark.filterwarnings("ignore:The function `load` is in beta")
-    def test_loading_keeps_the_verdict(self, name: str) -> None:
+    def test_loading_keeps_invalid_calls_invalid(self, name: str) -> None:
         total = summed(chunks_of(name))
         once = load(dumpd(total), allowed_objects="messages")
         twice = load(dumpd(once), allowed_objects="messages")
@@ -247,7 +247,7 @@ class TestSums:
         assert twice.invalid_tool_calls == total.invalid_tool_calls
 
 
-def test_chunks_are_equal_whatever_their_class() -> None:
+def test_chunks_of_different_classes_can_be_equal() -> None:
     chunk = chunks_of("text")[0]
     plain = AIMessageChunk(**{k: v for k, v in chunk.__dict__.items() if k != "type"})
     assert chunk == plain

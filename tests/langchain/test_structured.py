@@ -1,4 +1,4 @@
-"""Answers in the form of a schema: every kind of schema, every method, whole and in pieces."""
+"""Structured output: every kind of schema, every method, with and without a stream."""
 
 import dataclasses
 import datetime as dt
@@ -80,7 +80,7 @@ def name_of(schema: Any) -> str:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("schema", "expected"), SCHEMAS.values(), ids=SCHEMAS)
-async def test_every_schema_by_every_method(schema: Any, expected: Any, method: Method) -> None:
+async def test_every_schema_works_with_every_method(schema: Any, expected: Any, method: Method) -> None:
     script = answering(TEXT, method, name_of(schema))
     model = script.model().with_structured_output(schema, method=method)
     assert model.invoke("Hi") == expected
@@ -104,7 +104,7 @@ def test_the_schema_is_sent(strict: bool | None) -> None:
     assert body["temperature"] == 0
 
 
-def test_the_tool_is_forced() -> None:
+def test_function_calling_forces_the_tool() -> None:
     script = answering(TEXT, "function_calling")
     script.model().with_structured_output(Joke, method="function_calling", strict=True).invoke("Hi")
     (body,) = script.asked
@@ -123,7 +123,7 @@ class Level(enum.IntEnum):
     HIGH = 2
 
 
-BARE: list[tuple[Any, str, Any, Any]] = [
+NOT_OBJECTS: list[tuple[Any, str, Any, Any]] = [
     (Literal["a", "b"], "b", ["a", "b"], "b"),
     (Literal["a", 1, True], "true", ["a", "1", "true"], True),
     (Color, "\nblue", ["red", "blue"], Color.BLUE),
@@ -137,8 +137,8 @@ BARE: list[tuple[Any, str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("schema", "text", "sent", "expected"), BARE, ids=lambda case: str(case)[:20])
-async def test_a_type_that_is_no_object(schema: Any, text: str, sent: Any, expected: Any) -> None:
+@pytest.mark.parametrize(("schema", "text", "sent", "expected"), NOT_OBJECTS, ids=lambda case: str(case)[:20])
+async def test_a_type_that_is_not_an_object_can_be_a_schema(schema: Any, text: str, sent: Any, expected: Any) -> None:
     script = Scripted([Answer(text)])
     model = script.model(structured_outputs={"regex": "x"}).with_structured_output(schema)
     assert model.invoke("Hi") == expected
@@ -160,7 +160,7 @@ async def test_a_type_that_is_no_object(schema: Any, text: str, sent: Any, expec
 @pytest.mark.parametrize(
     ("schema", "value", "expected"), [(Color, '"red"', Color.RED), (bool, "true", True), (list[int], "[1]", [1])]
 )
-def test_a_type_that_is_no_object_as_a_tool(schema: Any, value: str, expected: Any) -> None:
+def test_a_type_that_is_not_an_object_can_be_a_tool(schema: Any, value: str, expected: Any) -> None:
     name = getattr(schema, "__name__", "") if schema is Color else "answer"
     script = answering(f'{{"value": {value}}}', "function_calling", name)
     assert script.model().with_structured_output(schema, method="function_calling").invoke("Hi") == expected
@@ -178,13 +178,13 @@ def test_json_mode_is_for_objects(schema: Any) -> None:
 
 
 @pytest.mark.parametrize("schema", ["int", object(), 5, type("Plain", (), {})])
-def test_what_is_no_type_is_refused(schema: Any) -> None:
+def test_a_value_that_is_not_a_type_is_refused(schema: Any) -> None:
     with pytest.raises(ConfigurationError, match="schema"):
         Scripted([]).model().with_structured_output(schema)
 
 
 @pytest.mark.parametrize("constraint", [{"regex": r"\d{3}"}, {"grammar": 'root ::= "1" "2" "3"'}, {"choice": ["123"]}])
-def test_a_pattern_or_a_grammar_is_bound(constraint: dict[str, Any]) -> None:
+def test_a_regex_or_a_grammar_can_be_bound(constraint: dict[str, Any]) -> None:
     script = Scripted([Answer("123")])
     runnable = script.model().bind(structured_outputs=constraint) | StrOutputParser()
     assert (runnable.invoke("Hi"), "".join(runnable.stream("Hi"))) == ("123", "123")
@@ -197,7 +197,7 @@ def test_json_mode_needs_no_schema() -> None:
     assert script.asked[0]["response_format"] == {"type": "json_object"}
 
 
-def test_a_fence_round_the_answer_is_taken_away() -> None:
+def test_a_code_fence_around_the_answer_is_removed() -> None:
     script = Scripted([Answer(f"```json\n{TEXT}\n```")])
     model = script.model().with_structured_output(TypedJoke, method="json_mode")
     assert model.invoke("Hi") == VALUE
@@ -209,14 +209,14 @@ def test_a_fence_round_the_answer_is_taken_away() -> None:
 @pytest.mark.parametrize(
     ("text", "finish", "problem"),
     [
-        ('{"setup": "Why?", "pun', "length", "cut"),
+        ('{"setup": "Why?", "pun', "length", "truncated"),
         ('{"setup": "Why?", "pun', "stop", "."),
         ('{"setup": 5}', "stop", "."),
         ("[]", "stop", "."),
         ("", "stop", "empty|arguments"),
     ],
 )
-def test_an_answer_without_the_form_is_an_error(
+def test_an_answer_that_does_not_match_is_an_error(
     schema: Any, method: Method, text: str, finish: str, problem: str
 ) -> None:
     model = answering(text, method, name_of(schema), finish).model()
@@ -248,7 +248,7 @@ class Node(BaseModel):
     children: list["Node"] = []
 
 
-def test_a_schema_may_contain_itself() -> None:
+def test_a_recursive_schema_works() -> None:
     text = '{"name": "a", "born": "2020-01-02", "children": [{"name": "b", "children": []}]}'
     node = Scripted([Answer(text)]).model().with_structured_output(Node).invoke("Hi")
     assert node == Node(name="a", born=dt.date(2020, 1, 2), children=[Node(name="b")])
@@ -263,6 +263,6 @@ def test_a_schema_may_contain_itself() -> None:
         ({"schema": Joke, "method": "json_mode", "strict": True}, "strict"),
     ],
 )
-def test_what_is_no_schema_is_refused(given: dict[str, Any], problem: str) -> None:
+def test_an_invalid_schema_or_method_is_refused(given: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Scripted([]).model().with_structured_output(**given)

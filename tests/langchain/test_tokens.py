@@ -1,4 +1,4 @@
-"""Tokens are counted by the server, once, and estimated where it cannot."""
+"""Tokens are counted by the server, once, and estimated if it cannot count."""
 
 import logging
 from typing import Any
@@ -20,7 +20,7 @@ def add(a: int) -> int:
     return a
 
 
-async def test_the_server_counts_once() -> None:
+async def test_a_count_is_requested_once() -> None:
     script = Scripted([{"count": 42}])
     model = script.model(chat_template_kwargs={"enable_thinking": False})
     assert model.get_num_tokens_from_messages(MESSAGES, [add]) == 42
@@ -36,17 +36,17 @@ async def test_the_server_counts_once() -> None:
     assert model.get_num_tokens_from_messages([]) == 0
 
 
-def test_old_counts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_counts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "CAPACITY", 2)
     counts = tokens.TokenCounts()
     for number, key in enumerate("abc"):
-        counts.put(key, number)
+        counts.add(key, number)
         counts.get("a")
     assert [counts.get(key) for key in "abc"] == [0, None, 2]
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])
-async def test_what_the_server_cannot_count_is_estimated(status: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_count_is_estimated_if_the_server_cannot_count(status: int, caplog: pytest.LogCaptureFixture) -> None:
     script = Scripted([server_error(status, "roles must alternate")])
     with caplog.at_level(logging.INFO):
         few = script.model().get_num_tokens_from_messages(MESSAGES)
@@ -56,7 +56,7 @@ async def test_what_the_server_cannot_count_is_estimated(status: int, caplog: py
     assert "Hi" not in caplog.text
 
 
-async def test_texts_are_tokenised() -> None:
+async def test_the_server_tokenizes_text() -> None:
     script = Scripted([{"tokens": [1, 2, 3]}])
     model = script.model()
     assert model.get_token_ids("Hello") == [1, 2, 3]
@@ -67,7 +67,7 @@ async def test_texts_are_tokenised() -> None:
         Scripted([Reply(401, b'{"error": "Unauthorized"}')]).model().get_token_ids("Hello")
 
 
-async def test_a_tokeniser_of_the_caller_comes_first() -> None:
+async def test_a_tokenizer_of_the_caller_is_used_instead() -> None:
     def words(text: str) -> list[int]:
         return [0] * len(text.split())
 

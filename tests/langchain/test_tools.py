@@ -1,4 +1,4 @@
-"""Tools in every shape, and every way to choose among them."""
+"""Tools in every format, and every tool choice."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -54,25 +54,25 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type
 OPENAI = {"type": "function", "function": {"name": "add", "description": "Add two numbers.", "parameters": SCHEMA}}
 ANTHROPIC = {"name": "add", "description": "Add two numbers.", "input_schema": SCHEMA}
 JSON_SCHEMA = {"title": "add", "description": "Add two numbers.", **SCHEMA}
-SHAPES: list[Any] = [Add, OlderAdd, TypedAdd, add, added, OPENAI, OPENAI["function"], ANTHROPIC, JSON_SCHEMA]
+FORMATS: list[Any] = [Add, OlderAdd, TypedAdd, add, added, OPENAI, OPENAI["function"], ANTHROPIC, JSON_SCHEMA]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=[str(i) for i in range(len(SHAPES))])
-def test_every_shape_becomes_one(shape: Any) -> None:
-    (wire,) = to_wire_tools([shape])
-    assert wire == convert_to_openai_tool(shape)
+@pytest.mark.parametrize("given", FORMATS, ids=[str(i) for i in range(len(FORMATS))])
+def test_every_format_of_a_tool_is_converted(given: Any) -> None:
+    (wire,) = to_wire_tools([given])
+    assert wire == convert_to_openai_tool(given)
     assert wire["type"] == "function"
     assert wire["function"]["description"] == "Add two numbers."
     assert set(wire["function"]["parameters"]["properties"]) == {"a", "b"}
-    assert to_wire_tools([shape], strict=True)[0]["function"]["strict"] is True
+    assert to_wire_tools([given], strict=True)[0]["function"]["strict"] is True
 
 
 def test_a_tool_is_converted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     converted = []
 
-    def counting(shape: Any, **given: Any) -> dict[str, Any]:
-        converted.append(shape)
-        return convert_to_openai_tool(shape, **given)
+    def counting(source: Any, **given: Any) -> dict[str, Any]:
+        converted.append(source)
+        return convert_to_openai_tool(source, **given)
 
     monkeypatch.setattr(module, "convert_to_openai_tool", counting)
 
@@ -88,18 +88,18 @@ def test_a_tool_is_converted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert to_wire_tools([made])[0]["function"]["description"] == "Something else."
 
 
-def test_a_tool_that_is_gone_is_forgotten() -> None:
+def test_nothing_is_kept_of_a_tool_that_is_gone() -> None:
     made: BaseTool | None = StructuredTool.from_function(add, name="gone")
     to_wire_tools([made])  # type: ignore[list-item]  # it is a tool
-    kept = len(module._KEPT)
+    kept = len(module._CONVERTED)
     made = None
-    assert len(module._KEPT) == kept - 1
+    assert len(module._CONVERTED) == kept - 1
 
 
-@pytest.mark.parametrize("shape", [5, {"type": "object"}, {"no": "tool"}, "add"])
-def test_what_is_no_tool_is_refused(shape: Any) -> None:
+@pytest.mark.parametrize("given", [5, {"type": "object"}, {"no": "tool"}, "add"])
+def test_a_value_that_is_not_a_tool_is_refused(given: Any) -> None:
     with pytest.raises(ConfigurationError, match="tool"):
-        Scripted([]).model().bind_tools([shape])
+        Scripted([]).model().bind_tools([given])
 
 
 NAMED = {"type": "function", "function": {"name": "add"}}
@@ -120,7 +120,7 @@ NAMED = {"type": "function", "function": {"name": "add"}}
         ({"type": "tool", "name": "add"}, NAMED),
     ],
 )
-def test_every_choice_is_spelt_as_vllm_does(choice: Any, sent: Any) -> None:
+def test_every_tool_choice_is_sent_in_vllm_s_format(choice: Any, sent: Any) -> None:
     script = Scripted([Answer(calls=[("add", '{"a": 1, "b": 2}')], finish="tool_calls")])
     bound = script.model().bind_tools([add], tool_choice=choice)
     assert isinstance(bound, RunnableBinding)
@@ -132,7 +132,7 @@ def test_every_choice_is_spelt_as_vllm_does(choice: Any, sent: Any) -> None:
 
 
 @pytest.mark.parametrize("choice", ["subtract", {"type": "function", "function": {"name": "subtract"}}])
-def test_a_choice_of_no_bound_tool_is_refused(choice: Any) -> None:
+def test_a_choice_of_a_tool_that_is_not_bound_is_refused(choice: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"'subtract'.*the tools are add"):
         Scripted([]).model().bind_tools([add], tool_choice=choice)
     script = Scripted([])
@@ -141,7 +141,7 @@ def test_a_choice_of_no_bound_tool_is_refused(choice: Any) -> None:
     assert script.asked == []
 
 
-def test_no_tools_are_not_sent() -> None:
+def test_an_empty_list_of_tools_is_not_sent() -> None:
     script = Scripted([Answer("{}")])
     wanted = {"type": "json_schema", "json_schema": {"name": "A", "schema": {"type": "object"}}}
     script.model().bind_tools([], tool_choice="auto", parallel_tool_calls=False, response_format=wanted).invoke("Hi")
@@ -150,7 +150,7 @@ def test_no_tools_are_not_sent() -> None:
     assert {"tools", "tool_choice", "parallel_tool_calls"}.isdisjoint(body)
 
 
-def test_what_is_bound_is_sent() -> None:
+def test_bound_arguments_are_sent() -> None:
     script = Scripted([Answer('{"a": 1, "b": 2}')])
     bound = script.model().bind_tools([add], strict=True, parallel_tool_calls=False, top_k=3, response_format=Add)
     bound.invoke("Hi", tool_parser="server")
@@ -176,7 +176,7 @@ PROSE = Answer("I would rather not.")
         (None, PROSE, True),
     ],
 )
-async def test_a_promise_that_was_not_kept_is_an_error(choice: Any, answer: Answer, kept: bool) -> None:
+async def test_a_tool_choice_that_was_not_enforced_is_an_error(choice: Any, answer: Answer, kept: bool) -> None:
     bound: Any = Scripted([answer]).model(tool_parser="server").bind_tools([add], tool_choice=choice)
 
     async def astream() -> None:

@@ -1,4 +1,4 @@
-"""A scripted server, and a model that talks to it."""
+"""A scripted server, and a model that is connected to it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from llama_index_vllm import VllmLLM
 
-from tests.llamaindex.fake_vllm import FakeVllm, Say
+from tests.llamaindex.fake_vllm import Answer, FakeVllm
 
 Serve = Callable[..., FakeVllm]
 Connect = Callable[..., VllmLLM]
@@ -24,15 +24,15 @@ def serve() -> Iterator[Serve]:
     """Start a server with answers."""
     with ExitStack() as stack:
 
-        def start(*says: Say, window: int | None = 4096) -> FakeVllm:
-            return stack.enter_context(FakeVllm(*says, window=window).running())
+        def start(*answers: Answer, window: int | None = 4096) -> FakeVllm:
+            return stack.enter_context(FakeVllm(*answers, window=window).running())
 
         yield start
 
 
 @pytest_asyncio.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """Make a model for a server, and close its connections afterwards."""
+    """Create a model for a server, and close its connections afterwards."""
     made: list[VllmLLM] = []
 
     def to(server: FakeVllm, **kwargs: object) -> VllmLLM:

@@ -1,7 +1,7 @@
-"""A server that gives scripted answers, whole or as a stream, whichever the request asks for.
+"""A server that gives scripted answers, complete or as a stream, as the request asks.
 
-`FakeVllm(Say("Hello"), Say(calls=[("add", '{"a": 1}')]))` answers the first chat request with text and every further one
-with a call. What an answer says is one thing, and how it travels another: tests compare the two.
+`FakeVllm(Answer("Hello"), Answer(calls=[("add", '{"a": 1}')]))` answers the first chat request with text and every
+further one with a call. The content of an answer and the way it is sent are independent, so tests can compare ways.
 """
 
 import json
@@ -17,21 +17,21 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
 @dataclass(frozen=True)
-class Say:
+class Answer:
     """One answer.
 
     Attributes:
         text: Its text.
         reasoning: Its reasoning.
         calls: Names and arguments of its tool calls.
-        finish: Its finish reason, by default `stop` or `tool_calls`; None cuts a stream.
+        finish: Its finish reason, by default `stop` or `tool_calls`; None truncates a stream.
         usage: Its token counts.
         piece: How many characters each event of a stream has.
         pause: Seconds between two events, to keep them from arriving together.
         logprobs: One entry for each token.
         extra: More fields of the response.
         status: The HTTP status; anything but 200 sends `extra` alone.
-        events: The chunks of the stream, where they are to be just these.
+        events: The chunks of the stream, in place of those of the text.
     """
 
     text: str = ""
@@ -50,7 +50,7 @@ class Say:
     def reason(self) -> str | None:
         return self.finish if self.finish != "" else "tool_calls" if self.calls else "stop"
 
-    def whole(self, count: int) -> dict[str, Any]:
+    def complete(self, count: int) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
         if self.reasoning:
             message["reasoning"] = self.reasoning
@@ -95,7 +95,7 @@ def _chunk(delta: Mapping[str, Any], finish: str | None = None, logprobs: Any = 
 
 
 def chunk(finish: str | None = None, **delta: Any) -> dict[str, Any]:
-    """Spell a chunk for `Say.events`."""
+    """Build a chunk for `Answer.events`."""
     return _chunk(delta, finish)
 
 
@@ -103,8 +103,8 @@ class FakeVllm:
     """Answers chat requests in turn, the last answer for all further ones.
 
     Args:
-        says: The answers.
-        window: The context window it tells.
+        answers: The answers.
+        window: The context window that it reports.
 
     Attributes:
         requests: Path and JSON body of every request, in order.
@@ -112,8 +112,8 @@ class FakeVllm:
         url: Where it is.
     """
 
-    def __init__(self, *says: Say, window: int | None = 4096) -> None:
-        self.says = list(says) or [Say("Hello")]
+    def __init__(self, *answers: Answer, window: int | None = 4096) -> None:
+        self.answers = list(answers) or [Answer("Hello")]
         self.window = window
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.headers: list[Mapping[str, str]] = []
@@ -147,8 +147,8 @@ class FakeVllm:
             return {"data": [{"id": "demo", "root": "org/demo", "max_model_len": self.window}]}
         return {"version": "0.32.0"} if path == "/version" else {}
 
-    def next_say(self) -> Say:
-        return self.says.pop(0) if len(self.says) > 1 else self.says[0]
+    def next_answer(self) -> Answer:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         fake = self
@@ -157,7 +157,7 @@ class FakeVllm:
             protocol_version = "HTTP/1.1"
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-                """Keep quiet."""
+                """Log nothing."""
 
             def do_GET(self) -> None:
                 fake.requests.append((self.path, {}))
@@ -173,13 +173,13 @@ class FakeVllm:
                     tokens = list(range(len(text.split())))
                     self._json(200, {"count": len(tokens), "tokens": tokens, "max_model_len": fake.window})
                     return
-                say = fake.next_say()
-                if say.status != 200:
-                    self._json(say.status, dict(say.extra))
+                answer = fake.next_answer()
+                if answer.status != 200:
+                    self._json(answer.status, dict(answer.extra))
                 elif body.get("stream"):
-                    self._stream(say)
+                    self._stream(answer)
                 else:
-                    self._json(200, say.whole(body.get("n", 1)))
+                    self._json(200, answer.complete(body.get("n", 1)))
 
             def _json(self, status: int, body: object) -> None:
                 data = json.dumps(body).encode()
@@ -189,17 +189,17 @@ class FakeVllm:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def _stream(self, say: Say) -> None:
+            def _stream(self, answer: Answer) -> None:
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
                 try:
-                    for each in say.chunks() if say.events is None else say.events:
+                    for each in answer.chunks() if answer.events is None else answer.events:
                         self._event(json.dumps(each))
-                        if say.pause:
-                            time.sleep(say.pause)
-                    if say.reason is not None:
+                        if answer.pause:
+                            time.sleep(answer.pause)
+                    if answer.reason is not None:
                         self._event("[DONE]")
                     self.wfile.write(b"0\r\n\r\n")
                 except OSError:

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from vllm_connect import StreamInterruptedError
 
 from tests.llamaindex.conftest import Connect, Serve
-from tests.llamaindex.fake_vllm import Say
+from tests.llamaindex.fake_vllm import Answer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The `__fields__` attribute is deprecated",  # LlamaIndex's workflows look at every attribute
@@ -53,8 +53,8 @@ def multiply(a: int, b: int) -> int:
 
 
 TOOLS = [add, multiply]
-CALLS = Say(reasoning="Both.", calls=[("add", '{"a": 1, "b": 2}'), ("multiply", '{"a": 3, "b": 4}')])
-ANSWER = Say("3 and 12.", reasoning="Done.")
+CALLS = Answer(reasoning="Both.", calls=[("add", '{"a": 1, "b": 2}'), ("multiply", '{"a": 3, "b": 4}')])
+ANSWER = Answer("3 and 12.", reasoning="Done.")
 
 
 async def run(agent: Any, message: str = "1 + 2 and 3 * 4?", **kwargs: Any) -> tuple[Any, list[Any]]:
@@ -89,8 +89,8 @@ async def test_a_function_agent_runs_parallel_calls_and_sends_reasoning_back(
     assert [event.raw is not None for event in events if isinstance(event, AgentOutput)] == [True, True]
 
 
-async def test_the_next_turn_of_a_thread_carries_no_old_reasoning(serve: Serve, connect: Connect) -> None:
-    server = serve(CALLS, ANSWER, Say("Bye."))
+async def test_the_next_turn_is_sent_without_old_reasoning(serve: Serve, connect: Connect) -> None:
+    server = serve(CALLS, ANSWER, Answer("Bye."))
     llm = connect(server)
     memory = ChatMemoryBuffer.from_defaults(llm=llm)
     agent = FunctionAgent(tools=TOOLS, llm=llm)
@@ -104,8 +104,8 @@ async def test_the_next_turn_of_a_thread_carries_no_old_reasoning(serve: Serve, 
     assert not [message for message in server.bodies[2]["messages"] if "reasoning" in message]
 
 
-async def test_a_first_tool_can_be_named(serve: Serve, connect: Connect) -> None:
-    server = serve(Say(calls=[("add", '{"a": 1, "b": 2}')]), ANSWER)
+async def test_an_initial_tool_choice_is_sent(serve: Serve, connect: Connect) -> None:
+    server = serve(Answer(calls=[("add", '{"a": 1, "b": 2}')]), ANSWER)
     await run(FunctionAgent(tools=TOOLS, llm=connect(server), initial_tool_choice="add"))
     assert [body["tool_choice"] for body in server.bodies] == [
         {"type": "function", "function": {"name": "add"}},
@@ -113,8 +113,8 @@ async def test_a_first_tool_can_be_named(serve: Serve, connect: Connect) -> None
     ]
 
 
-async def test_an_agent_may_have_no_tools(serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello"))
+async def test_an_agent_without_tools_works(serve: Serve, connect: Connect) -> None:
+    server = serve(Answer("Hello"))
     output, _ = await run(FunctionAgent(tools=[], llm=connect(server)))
     assert str(output) == "Hello"
     assert "tools" not in server.bodies[0]
@@ -127,21 +127,21 @@ async def test_an_agent_may_have_no_tools(serve: Serve, connect: Connect) -> Non
 async def test_an_agent_never_runs_a_broken_call(
     streaming: bool, arguments: str, finish: str, serve: Serve, connect: Connect
 ) -> None:
-    llm = connect(serve(Say(calls=[("add", arguments)], finish=finish)))
+    llm = connect(serve(Answer(calls=[("add", arguments)], finish=finish)))
     with pytest.raises(ToolCallArgumentsError):
         await run(FunctionAgent(tools=TOOLS, llm=llm, streaming=streaming))
     assert RAN == []
 
 
-async def test_an_agent_never_runs_a_call_of_a_cut_stream(serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say(calls=[("add", '{"a": 7, "b": 1}')], finish=None, usage=None)))
+async def test_an_agent_never_runs_a_call_of_a_truncated_stream(serve: Serve, connect: Connect) -> None:
+    llm = connect(serve(Answer(calls=[("add", '{"a": 7, "b": 1}')], finish=None, usage=None)))
     with pytest.raises(StreamInterruptedError):
         await run(FunctionAgent(tools=TOOLS, llm=llm))
     assert RAN == []
 
 
 async def test_an_unknown_tool_is_answered_to_the_model(serve: Serve, connect: Connect) -> None:
-    server = serve(Say(calls=[("subtract", "{}")]), Say("Sorry."))
+    server = serve(Answer(calls=[("subtract", "{}")]), Answer("Sorry."))
     output, _ = await run(FunctionAgent(tools=TOOLS, llm=connect(server)))
     assert str(output) == "Sorry."
     assert "subtract" in server.bodies[1]["messages"][-1]["content"]
@@ -149,7 +149,7 @@ async def test_an_unknown_tool_is_answered_to_the_model(serve: Serve, connect: C
 
 async def test_tools_with_odd_names_are_found(serve: Serve, connect: Connect) -> None:
     tool = FunctionTool.from_defaults(add, name="add (int)")
-    server = serve(Say(calls=[("add__int_", '{"a": 1, "b": 2}')]), ANSWER)
+    server = serve(Answer(calls=[("add__int_", '{"a": 1, "b": 2}')]), ANSWER)
     await run(FunctionAgent(tools=[tool], llm=connect(server)))
     assert RAN == [("add", (1, 2))]
     assert server.bodies[1]["messages"][1]["tool_calls"][0]["function"]["name"] == "add__int_"
@@ -160,7 +160,7 @@ async def test_an_image_from_a_tool_reaches_the_model(serve: Serve, connect: Con
         """Look."""
         return [TextBlock(text="a cat"), ImageBlock(url="https://example.org/cat.png")]
 
-    server = serve(Say(calls=[("look", "{}")]), Say("A cat."))
+    server = serve(Answer(calls=[("look", "{}")]), Answer("A cat."))
     await run(FunctionAgent(tools=[look], llm=connect(server)))
     content = server.bodies[1]["messages"][-1]["content"]
     assert [part["type"] for part in content] == ["text", "image_url"]
@@ -173,14 +173,14 @@ class Sums(BaseModel):
     product: int
 
 
-async def test_an_agent_ends_in_an_object(serve: Serve, connect: Connect) -> None:
-    server = serve(CALLS, ANSWER, Say('{"total": 3, "product": 12}'))
+async def test_an_agent_returns_an_object(serve: Serve, connect: Connect) -> None:
+    server = serve(CALLS, ANSWER, Answer('{"total": 3, "product": 12}'))
     output, _ = await run(FunctionAgent(tools=TOOLS, llm=connect(server), output_cls=Sums))
     assert output.get_pydantic_model(Sums) == Sums(total=3, product=12)
     assert server.bodies[2]["response_format"]["json_schema"]["name"] == "Sums"
 
 
-async def test_a_workflow_of_tools_takes_a_function_agent(serve: Serve, connect: Connect) -> None:
+async def test_a_workflow_of_tools_uses_a_function_agent(serve: Serve, connect: Connect) -> None:
     server = serve(CALLS, ANSWER)
     workflow = AgentWorkflow.from_tools_or_functions([*TOOLS], llm=connect(server))
     output, _ = await run(workflow)
@@ -189,8 +189,8 @@ async def test_a_workflow_of_tools_takes_a_function_agent(serve: Serve, connect:
 
 
 async def test_a_workflow_hands_off(serve: Serve, connect: Connect) -> None:
-    handoff = Say(calls=[("handoff", '{"to_agent": "adder", "reason": "sums"}')])
-    server = serve(handoff, Say(calls=[("add", '{"a": 1, "b": 2}')]), Say("3"))
+    handoff = Answer(calls=[("handoff", '{"to_agent": "adder", "reason": "sums"}')])
+    server = serve(handoff, Answer(calls=[("add", '{"a": 1, "b": 2}')]), Answer("3"))
     llm = connect(server)
     clerk = FunctionAgent(name="clerk", description="Listens.", tools=[], llm=llm, can_handoff_to=["adder"])
     adder = FunctionAgent(name="adder", description="Adds.", tools=[add], llm=llm)
@@ -203,7 +203,8 @@ async def test_a_workflow_hands_off(serve: Serve, connect: Connect) -> None:
 async def test_a_react_agent_reasons_in_text(streaming: bool, serve: Serve, connect: Connect) -> None:
     first = 'Thought: I need a tool.\nAction: add\nAction Input: {"a": 1, "b": 2}'
     server = serve(
-        Say(first, reasoning="Answer: not this."), Say("Thought: I can answer without using any more tools.\nAnswer: 3")
+        Answer(first, reasoning="Answer: not this."),
+        Answer("Thought: I can answer without using any more tools.\nAnswer: 3"),
     )
     output, _ = await run(ReActAgent(tools=TOOLS, llm=connect(server), streaming=streaming))
     assert str(output) == "3"
@@ -211,14 +212,14 @@ async def test_a_react_agent_reasons_in_text(streaming: bool, serve: Serve, conn
     assert "tools" not in server.bodies[0]
 
 
-async def test_a_code_act_agent_gets_deltas_that_sum_up(serve: Serve, connect: Connect) -> None:
+async def test_a_code_act_agent_receives_deltas(serve: Serve, connect: Connect) -> None:
     ran: list[str] = []
 
     def execute(code: str) -> str:
         ran.append(code)
         return "3"
 
-    server = serve(Say("<execute>\nprint(1 + 2)\n</execute>"), Say("It is 3."))
+    server = serve(Answer("<execute>\nprint(1 + 2)\n</execute>"), Answer("It is 3."))
     output, _ = await run(CodeActAgent(code_execute_fn=execute, tools=[], llm=connect(server)))
     assert [code.strip() for code in ran] == ["print(1 + 2)"]
     assert str(output) == "It is 3."
@@ -226,7 +227,7 @@ async def test_a_code_act_agent_gets_deltas_that_sum_up(serve: Serve, connect: C
 
 @pytest.mark.newest
 def test_a_chat_engine_streams_and_remembers(serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello Ann", reasoning="Greet."), Say("Ann"))
+    server = serve(Answer("Hello Ann", reasoning="Greet."), Answer("Ann"))
     llm = connect(server)
     memory = ChatMemoryBuffer.from_defaults(llm=llm)  # the default keeps a database open
     engine = SimpleChatEngine.from_defaults(llm=llm, memory=memory, system_prompt="Be brief.")
@@ -243,15 +244,15 @@ def test_a_chat_engine_streams_and_remembers(serve: Serve, connect: Connect) -> 
 
 @pytest.mark.newest
 async def test_a_chat_engine_streams_asynchronously(serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say("Hello Ann", reasoning="Greet.")))
+    llm = connect(serve(Answer("Hello Ann", reasoning="Greet.")))
     engine = SimpleChatEngine.from_defaults(llm=llm, memory=ChatMemoryBuffer.from_defaults(llm=llm))
     answer = await engine.astream_chat("I am Ann")
     assert "".join([token async for token in answer.async_response_gen()]) == "Hello Ann"
     assert [message.content for message in engine.chat_history] == ["I am Ann", "Hello Ann"]
 
 
-async def test_thinking_stays_out_of_answers(serve: Serve, connect: Connect) -> None:
-    llm: VllmLLM = connect(serve(Say("Hello", reasoning="Answer: secret")))
+async def test_an_answer_has_no_reasoning_in_its_text(serve: Serve, connect: Connect) -> None:
+    llm: VllmLLM = connect(serve(Answer("Hello", reasoning="Answer: secret")))
     message = (await llm.achat([ChatMessage("Hi")])).message
     assert message.content == "Hello"
     assert [block.content for block in message.blocks if isinstance(block, ThinkingBlock)] == ["Answer: secret"]

@@ -1,4 +1,4 @@
-"""Chats and completions, in all eight ways: what is asked, and what comes back."""
+"""Chats and completions, in all eight ways: what is sent, and what is returned."""
 
 import asyncio
 import inspect
@@ -18,7 +18,7 @@ from vllm_connect import (
 )
 
 from tests.llamaindex.conftest import Connect, Serve
-from tests.llamaindex.fake_vllm import USAGE, FakeVllm, Say, chunk
+from tests.llamaindex.fake_vllm import USAGE, Answer, FakeVllm, chunk
 from tests.llamaindex.ways import CHATS, COMPLETIONS, STREAMS, Chat, Completion, stream_chat, user
 
 every_chat = pytest.mark.parametrize("ask", CHATS)
@@ -27,8 +27,8 @@ every_completion = pytest.mark.parametrize("ask", COMPLETIONS)
 
 
 @every_chat
-async def test_an_answer_has_reasoning_text_and_facts(ask: Chat, serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello there", reasoning="A greeting."))
+async def test_an_answer_has_reasoning_text_and_additional_kwargs(ask: Chat, serve: Serve, connect: Connect) -> None:
+    server = serve(Answer("Hello there", reasoning="A greeting."))
     responses = await ask(connect(server), user())
     last = responses[-1]
     assert last.message.role == "assistant"
@@ -41,7 +41,7 @@ async def test_an_answer_has_reasoning_text_and_facts(ask: Chat, serve: Serve, c
 
 @every_stream
 async def test_deltas_sum_to_the_answer(ask: Chat, serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello there", reasoning="A greeting.", pause=0.05))
+    server = serve(Answer("Hello there", reasoning="A greeting.", pause=0.05))
     chunks = await ask(connect(server), user())
     assert "".join(part.delta or "" for part in chunks) == "Hello there"
     assert "".join(part.additional_kwargs["thinking_delta"] for part in chunks) == "A greeting."
@@ -51,7 +51,7 @@ async def test_deltas_sum_to_the_answer(ask: Chat, serve: Serve, connect: Connec
 
 @every_completion
 async def test_a_completion_is_a_chat_with_one_message(ask: Completion, serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello there", reasoning="A greeting."))
+    server = serve(Answer("Hello there", reasoning="A greeting."))
     responses = await ask(connect(server), "Hi")
     assert responses[-1].text == "Hello there"
     assert responses[-1].additional_kwargs["total_tokens"] == USAGE["total_tokens"]
@@ -70,7 +70,7 @@ async def test_a_prompt_is_formatted_once(ask: Completion, formatted: bool, serv
 
 
 @every_chat
-async def test_nothing_is_sent_that_nobody_set(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_a_field_that_is_not_set_is_not_sent(ask: Chat, serve: Serve, connect: Connect) -> None:
     server = serve()
     await ask(connect(server), user())
     stream = {"stream": True, "stream_options": {"include_usage": True}} if ask in STREAMS else {}
@@ -79,7 +79,7 @@ async def test_nothing_is_sent_that_nobody_set(ask: Chat, serve: Serve, connect:
 
 
 @every_chat
-async def test_a_call_s_arguments_go_before_the_model_s(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_arguments_of_a_call_override_the_model_s(ask: Chat, serve: Serve, connect: Connect) -> None:
     server = serve()
     llm = connect(server, temperature=0.5, max_tokens=10, top_k=5, extra_body={"a": {"b": 1, "c": 2}}, seed=1)
     await ask(llm, user(), max_tokens=20, top_k=None, extra_body={"a": {"c": 3}}, stop=["END"], model="other")
@@ -97,10 +97,10 @@ async def test_a_call_s_arguments_go_before_the_model_s(ask: Chat, serve: Serve,
 
 @every_chat
 @pytest.mark.parametrize(("parser", "answer"), [("auto", "Hello"), (None, "<think>Hm.</think>Hello")])
-async def test_reasoning_in_the_text_is_split_off_unless_nobody_shall(
+async def test_reasoning_in_the_text_is_extracted_unless_disabled(
     ask: Chat, parser: str | None, answer: str, serve: Serve, connect: Connect
 ) -> None:
-    server = serve(Say("<think>Hm.</think>Hello"))
+    server = serve(Answer("<think>Hm.</think>Hello"))
     of_the_model = await ask(connect(server, reasoning_parser=parser), user())
     of_the_call = await ask(connect(server), user(), reasoning_parser=parser)
     assert of_the_model[-1].message.content == of_the_call[-1].message.content == answer
@@ -161,7 +161,7 @@ async def test_log_probabilities_come_back(ask: Chat, serve: Serve, connect: Con
     tokens: list[dict[str, Any]] = [
         {"token": text, "logprob": -0.5, "bytes": None, "top_logprobs": []} for text in ("Hell", "o")
     ]
-    server = serve(Say("Hello", logprobs=tokens))
+    server = serve(Answer("Hello", logprobs=tokens))
     responses = await ask(connect(server), user(), logprobs=True)
     found = [entries[0].token for response in responses for entries in response.logprobs or ()]
     assert found == ["Hell", "o"]
@@ -169,7 +169,7 @@ async def test_log_probabilities_come_back(ask: Chat, serve: Serve, connect: Con
 
 
 @pytest.mark.parametrize("ask", CHATS[:2])
-async def test_further_answers_stand_in_raw(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_further_answers_are_in_raw(ask: Chat, serve: Serve, connect: Connect) -> None:
     (response,) = await ask(connect(serve()), user(), n=2)
     assert response.message.content == "Hello"
     assert response.raw is not None
@@ -177,15 +177,15 @@ async def test_further_answers_stand_in_raw(ask: Chat, serve: Serve, connect: Co
 
 
 @every_stream
-async def test_a_stream_has_one_answer(ask: Chat, serve: Serve, connect: Connect) -> None:
-    with pytest.raises(ConfigurationError, match="one answer"):
+async def test_a_stream_of_several_answers_is_refused(ask: Chat, serve: Serve, connect: Connect) -> None:
+    with pytest.raises(ConfigurationError, match="n > 1 cannot be streamed"):
         await ask(connect(serve()), user(), n=2)
 
 
 @every_chat
-async def test_a_server_s_refusal_has_its_type(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_an_error_of_the_server_has_its_type(ask: Chat, serve: Serve, connect: Connect) -> None:
     text = "This model's maximum context length is 4096 tokens. However, your prompt contains 5000 input tokens."
-    server = serve(Say(status=400, extra={"error": {"message": text, "type": "BadRequestError", "code": 400}}))
+    server = serve(Answer(status=400, extra={"error": {"message": text, "type": "BadRequestError", "code": 400}}))
     with pytest.raises(ContextOverflowError) as caught:
         await ask(connect(server), user())
     assert caught.value.limit == 4096
@@ -193,9 +193,9 @@ async def test_a_server_s_refusal_has_its_type(ask: Chat, serve: Serve, connect:
 
 
 @every_stream
-async def test_a_cut_stream_is_no_answer(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_a_truncated_stream_is_an_error(ask: Chat, serve: Serve, connect: Connect) -> None:
     with pytest.raises(StreamInterruptedError) as caught:
-        await ask(connect(serve(Say("The answer is NOT", finish=None, usage=None))), user())
+        await ask(connect(serve(Answer("The answer is NOT", finish=None, usage=None))), user())
     assert caught.value.partial is not None
     assert caught.value.partial.text == "The answer is NOT"
 
@@ -204,16 +204,16 @@ async def test_a_cut_stream_is_no_answer(ask: Chat, serve: Serve, connect: Conne
 async def test_an_error_in_a_stream_is_an_error(ask: Chat, serve: Serve, connect: Connect) -> None:
     events = [chunk(content="Hel"), {"error": {"message": "engine died", "type": "InternalServerError", "code": 500}}]
     with pytest.raises(VllmError, match="engine died"):
-        await ask(connect(serve(Say(events=events))), user())
+        await ask(connect(serve(Answer(events=events))), user())
 
 
 @every_stream
-async def test_an_empty_answer_is_one_chunk_at_least(ask: Chat, serve: Serve, connect: Connect) -> None:
-    chunks = await ask(connect(serve(Say("", usage=None))), user())
+async def test_an_empty_answer_has_at_least_one_chunk(ask: Chat, serve: Serve, connect: Connect) -> None:
+    chunks = await ask(connect(serve(Answer("", usage=None))), user())
     assert chunks[-1].message == ChatMessage(role="assistant", content="")
 
 
-def test_streams_are_what_llama_index_takes_for_streams(serve: Serve, connect: Connect) -> None:
+def test_streams_have_the_types_that_llama_index_expects(serve: Serve, connect: Connect) -> None:
     llm = connect(serve())
     assert isinstance(llm.stream_chat(user()), Generator)
     assert isinstance(llm.stream_complete("Hi"), Generator)
@@ -229,16 +229,16 @@ async def test_async_streams_are_awaited_first(serve: Serve, connect: Connect) -
     await stream.aclose()
 
 
-def test_leaving_a_stream_hangs_up(serve: Serve, connect: Connect) -> None:
-    server = serve(Say("word " * 100_000))
+def test_leaving_a_stream_closes_the_connection(serve: Serve, connect: Connect) -> None:
+    server = serve(Answer("word " * 100_000))
     stream = connect(server).stream_chat(user())
     next(stream)
     stream.close()
     assert server.cut_off.wait(5)
 
 
-async def test_leaving_an_async_stream_hangs_up(serve: Serve, connect: Connect) -> None:
-    server = serve(Say("word " * 100_000))
+async def test_leaving_an_async_stream_closes_the_connection(serve: Serve, connect: Connect) -> None:
+    server = serve(Answer("word " * 100_000))
     stream = await connect(server).astream_chat(user())
     await stream.__anext__()
     await stream.aclose()
@@ -246,8 +246,8 @@ async def test_leaving_an_async_stream_hangs_up(serve: Serve, connect: Connect) 
     assert await asyncio.to_thread(server.cut_off.wait, 5)
 
 
-async def test_a_cancelled_stream_hangs_up(serve: Serve, connect: Connect) -> None:
-    server = serve(Say("word " * 100_000))
+async def test_cancelling_a_stream_closes_the_connection(serve: Serve, connect: Connect) -> None:
+    server = serve(Answer("word " * 100_000))
     llm = connect(server)
     started = asyncio.Event()
 
@@ -264,7 +264,7 @@ async def test_a_cancelled_stream_hangs_up(serve: Serve, connect: Connect) -> No
     assert await asyncio.to_thread(server.cut_off.wait, 5)
 
 
-def test_event_loops_may_follow_each_other(serve: Serve) -> None:
+def test_event_loops_can_follow_each_other(serve: Serve) -> None:
     server = serve()
 
     async def once(llm: VllmLLM) -> str | None:
@@ -276,7 +276,7 @@ def test_event_loops_may_follow_each_other(serve: Serve) -> None:
     assert [asyncio.run(once(llm)) for _ in range(3)] == ["Hello"] * 3
 
 
-def test_threads_share_a_model(serve: Serve, connect: Connect) -> None:
+def test_threads_can_share_a_model(serve: Serve, connect: Connect) -> None:
     llm = connect(serve())
     found: list[str | None] = []
     threads = [threading.Thread(target=lambda: found.append(llm.chat(user()).message.content)) for _ in range(8)]
@@ -287,23 +287,23 @@ def test_threads_share_a_model(serve: Serve, connect: Connect) -> None:
     assert found == ["Hello"] * 8
 
 
-async def test_many_at_once(serve: Serve, connect: Connect) -> None:
+async def test_concurrent_calls(serve: Serve, connect: Connect) -> None:
     llm = connect(serve())
     responses = await asyncio.gather(*(llm.achat(user()) for _ in range(8)))
     assert [response.message.content for response in responses] == ["Hello"] * 8
 
 
-async def test_a_stream_may_be_forbidden(serve: Serve, connect: Connect) -> None:
+async def test_streaming_can_be_disabled(serve: Serve, connect: Connect) -> None:
     llm = connect(serve(), streaming_allowed=False)
     with pytest.raises(ConfigurationError, match="streaming_allowed"):
         await stream_chat(llm, user())
     assert llm.chat(user()).message.content == "Hello"
 
 
-def test_a_fake_client_can_stand_in(serve: Serve, connect: Connect) -> None:
+def test_a_client_of_the_caller_is_used(serve: Serve, connect: Connect) -> None:
     server: FakeVllm = serve()
     real = connect(server)
     real.chat(user())
-    other = VllmLLM(client=real._clients.of(real).blocking, base_url="http://nowhere.invalid")
+    other = VllmLLM(client=real.client, base_url="http://nowhere.invalid")
     assert other.chat(user()).message.content == "Hello"
     assert len(server.bodies) == 2

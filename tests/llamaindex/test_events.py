@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import override
 
 from tests.llamaindex.conftest import Connect, Serve
-from tests.llamaindex.fake_vllm import USAGE, Say
+from tests.llamaindex.fake_vllm import USAGE, Answer
 from tests.llamaindex.ways import CHATS, COMPLETIONS, STREAMS, Chat, Completion, user
 
 every_chat = pytest.mark.parametrize("ask", CHATS)
@@ -27,7 +27,7 @@ every_completion = pytest.mark.parametrize("ask", COMPLETIONS)
 
 
 class Recorder(BaseEventHandler):
-    """Keeps every event."""
+    """Records every event."""
 
     seen: list[Any] = Field(default_factory=list)
 
@@ -59,7 +59,7 @@ def names(recorder: Recorder) -> list[str]:
 
 @every_chat
 async def test_a_chat_is_reported_once(ask: Chat, serve: Serve, connect: Connect, recorder: Recorder) -> None:
-    responses = await ask(connect(serve(Say("Hello", reasoning="Hm."))), user())
+    responses = await ask(connect(serve(Answer("Hello", reasoning="Hm."))), user())
     progress = ["LLMChatInProgressEvent"] if ask in STREAMS else []
     assert names(recorder) == ["LLMChatStartEvent", *progress, "LLMChatEndEvent"]
     end = recorder.seen[-1]
@@ -71,7 +71,7 @@ async def test_a_chat_is_reported_once(ask: Chat, serve: Serve, connect: Connect
 async def test_a_completion_is_reported_once(
     ask: Completion, serve: Serve, connect: Connect, recorder: Recorder
 ) -> None:
-    responses = await ask(connect(serve(Say("Hello"))), "Hi")
+    responses = await ask(connect(serve(Answer("Hello"))), "Hi")
     found = names(recorder)
     assert (found[0], found[-1]) == ("LLMCompletionStartEvent", "LLMCompletionEndEvent")
     assert not [name for name in found if "Chat" in name]
@@ -104,7 +104,7 @@ async def test_tokens_of_completions_are_counted_too(ask: Completion, serve: Ser
 
 
 @every_chat
-async def test_older_callbacks_get_the_answer(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_older_callbacks_receive_the_answer(ask: Chat, serve: Serve, connect: Connect) -> None:
     debug = LlamaDebugHandler(print_trace_on_end=False)
     llm = connect(serve(), callback_manager=CallbackManager([debug]))
     await ask(llm, user())
@@ -118,7 +118,7 @@ async def test_older_callbacks_get_the_answer(ask: Chat, serve: Serve, connect: 
 @every_chat
 async def test_a_failure_is_reported(ask: Chat, serve: Serve, connect: Connect) -> None:
     debug = LlamaDebugHandler(print_trace_on_end=False)
-    server = serve(Say(status=401, extra={"error": "Unauthorized"}))
+    server = serve(Answer(status=401, extra={"error": "Unauthorized"}))
     with pytest.raises(Exception, match="401") as caught:
         await ask(connect(server, callback_manager=CallbackManager([debug])), user())
     ((_, end),) = debug.get_event_pairs(CBEventType.LLM)
@@ -153,7 +153,7 @@ class City(BaseModel):
 
 
 async def test_a_structured_prediction_is_reported(serve: Serve, connect: Connect, recorder: Recorder) -> None:
-    llm = connect(serve(Say('{"name": "Oslo"}')))
+    llm = connect(serve(Answer('{"name": "Oslo"}')))
     prompt = PromptTemplate("Name a city.")
     expected = [
         "LLMStructuredPredictStartEvent",

@@ -1,4 +1,4 @@
-"""Defects of `OpenAILike` 0.8.1 and `VllmServer` 0.8.0, which must not come back here.
+"""Defects of `OpenAILike` 0.8.1 and `VllmServer` 0.8.0 that must not be repeated here.
 
 Each was seen with llama-index-core 0.14.25. A defect that another file tests more widely has one short test here.
 """
@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from vllm_connect import ConfigurationError, ServerFailureError, StreamInterruptedError
 
 from tests.llamaindex.conftest import Connect, Serve
-from tests.llamaindex.fake_vllm import Say, chunk
+from tests.llamaindex.fake_vllm import Answer, chunk
 from tests.llamaindex.ways import CHATS, STREAMS, Chat, user
 
 every_chat = pytest.mark.parametrize("ask", CHATS)
@@ -65,14 +65,14 @@ TWO_CALLS = {
 async def test_b1_no_call_is_lost_or_doubled(
     ask: Chat, events: Sequence[dict[str, Any]], serve: Serve, connect: Connect
 ) -> None:
-    llm = connect(serve(Say(events=[*events, chunk("tool_calls")])))
+    llm = connect(serve(Answer(events=[*events, chunk("tool_calls")])))
     last = (await ask(llm, user(), tools=[ADD]))[-1]
     calls = [(call.tool_id, call.tool_name, call.tool_kwargs) for call in llm.get_tool_calls_from_response(last)]
     assert calls == [("x", "add", {"a": 1}), ("y", "add", {"a": 2})]
 
 
 def test_b2_no_tool_choice_without_tools(serve: Serve, connect: Connect) -> None:
-    server = serve(Say('{"name": "Oslo"}'))
+    server = serve(Answer('{"name": "Oslo"}'))
     llm = connect(server, is_function_calling_model=False)
     for mode in PydanticProgramMode.DEFAULT, PydanticProgramMode.LLM:
         llm.pydantic_program_mode = mode
@@ -80,9 +80,9 @@ def test_b2_no_tool_choice_without_tools(serve: Serve, connect: Connect) -> None
     assert not [body for body in server.bodies if "tool_choice" in body]
 
 
-def test_b3_a_history_is_left_alone_and_one_call_is_one(serve: Serve, connect: Connect) -> None:
+def test_b3_a_history_is_not_changed_and_only_the_first_call_is_kept(serve: Serve, connect: Connect) -> None:
     history = [ChatMessage("Hi")]
-    llm = connect(serve(Say(calls=[("add", '{"a": 1}'), ("add", '{"a": 2}')])))
+    llm = connect(serve(Answer(calls=[("add", '{"a": 1}'), ("add", '{"a": 2}')])))
     response = llm.chat_with_tools([ADD], user_msg="there", chat_history=history)
     assert len(history) == 1
     assert len([block for block in response.message.blocks if isinstance(block, ToolCallBlock)]) == 1
@@ -91,12 +91,14 @@ def test_b3_a_history_is_left_alone_and_one_call_is_one(serve: Serve, connect: C
 
 @every_stream
 async def test_b4_the_first_piece_of_reasoning_is_kept(ask: Chat, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say(events=[chunk(reasoning="First"), chunk(reasoning=" then."), chunk("stop", content="A")])))
+    llm = connect(
+        serve(Answer(events=[chunk(reasoning="First"), chunk(reasoning=" then."), chunk("stop", content="A")]))
+    )
     chunks = await ask(llm, user())
     assert "".join(each.additional_kwargs["thinking_delta"] for each in chunks) == "First then."
 
 
-def test_b5_event_loops_may_follow_each_other(serve: Serve) -> None:
+def test_b5_event_loops_can_follow_each_other(serve: Serve) -> None:
     llm = VllmLLM(base_url=serve().url)
 
     async def ask() -> str | None:
@@ -107,7 +109,7 @@ def test_b5_event_loops_may_follow_each_other(serve: Serve) -> None:
     assert [asyncio.run(ask()) for _ in range(2)] == ["Hello", "Hello"]
 
 
-def test_b6_tools_carry_nothing_that_nobody_asked_for(serve: Serve, connect: Connect) -> None:
+def test_b6_tools_have_no_key_that_was_not_requested(serve: Serve, connect: Connect) -> None:
     server = serve()
     connect(server).chat_with_tools([ADD], user_msg="Hi")
     function = server.bodies[0]["tools"][0]["function"]
@@ -116,8 +118,8 @@ def test_b6_tools_carry_nothing_that_nobody_asked_for(serve: Serve, connect: Con
 
 
 @every_chat
-async def test_b7_retries_are_what_max_retries_says(ask: Chat, serve: Serve, connect: Connect) -> None:
-    server = serve(Say(status=503, extra={"error": {"message": "busy", "code": 503}}))
+async def test_b7_max_retries_is_honoured(ask: Chat, serve: Serve, connect: Connect) -> None:
+    server = serve(Answer(status=503, extra={"error": {"message": "busy", "code": 503}}))
     llm = connect(server, max_retries=2, retry_delay=0.001, max_retry_delay=0.001)
     with pytest.raises(ServerFailureError) as caught:
         await ask(llm, user())
@@ -125,26 +127,26 @@ async def test_b7_retries_are_what_max_retries_says(ask: Chat, serve: Serve, con
 
 
 @every_stream
-async def test_b8_a_stream_without_an_end_is_no_answer(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_b8_a_stream_without_an_end_is_an_error(ask: Chat, serve: Serve, connect: Connect) -> None:
     with pytest.raises(StreamInterruptedError):
-        await ask(connect(serve(Say("Hel", finish=None, usage=None))), user())
+        await ask(connect(serve(Answer("Hel", finish=None, usage=None))), user())
 
 
 @every_chat
-async def test_b9_a_call_s_max_tokens_goes_before_the_model_s(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_b9_max_tokens_of_a_call_overrides_the_model_s(ask: Chat, serve: Serve, connect: Connect) -> None:
     server = serve()
     await ask(connect(server, max_tokens=100), user(), max_tokens=5)
     assert server.bodies[0]["max_tokens"] == 5
 
 
 @every_chat
-async def test_b10_a_call_s_extras_go_before_the_model_s(ask: Chat, serve: Serve, connect: Connect) -> None:
+async def test_b10_extra_body_of_a_call_overrides_the_model_s(ask: Chat, serve: Serve, connect: Connect) -> None:
     server = serve()
     await ask(connect(server, extra_body={"top": 1, "kept": 2}), user(), extra_body={"top": 9})
     assert (server.bodies[0]["top"], server.bodies[0]["kept"]) == (9, 2)
 
 
-def test_b11_unknown_arguments_do_not_vanish() -> None:
+def test_b11_unknown_arguments_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="'extra_bdy'; did you mean 'extra_body'"):
         VllmLLM(extra_bdy={})
 
@@ -160,7 +162,7 @@ def test_b12_no_key_leaks_and_copies_work_after_use(serve: Serve, connect: Conne
 
 @every_stream
 async def test_b13_earlier_chunks_do_not_change_later(ask: Chat, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say(calls=[("add", '{"a": 12345}')], pause=0.05)))
+    llm = connect(serve(Answer(calls=[("add", '{"a": 12345}')], pause=0.05)))
     messages: list[str] = []
     chunks = []
     if ask is STREAMS[0]:
@@ -175,12 +177,12 @@ async def test_b13_earlier_chunks_do_not_change_later(ask: Chat, serve: Serve, c
     assert len(set(messages)) > 1
 
 
-async def test_b14_streams_of_objects_need_no_arguments(serve: Serve, connect: Connect) -> None:
-    for mode, say in (
-        (PydanticProgramMode.DEFAULT, Say('{"name": "Oslo"}')),
-        (PydanticProgramMode.FUNCTION, Say(calls=[("City", '{"name": "Oslo"}')])),
+async def test_b14_llm_kwargs_of_streams_are_optional(serve: Serve, connect: Connect) -> None:
+    for mode, answer in (
+        (PydanticProgramMode.DEFAULT, Answer('{"name": "Oslo"}')),
+        (PydanticProgramMode.FUNCTION, Answer(calls=[("City", '{"name": "Oslo"}')])),
     ):
-        llm = connect(serve(say), pydantic_program_mode=mode)
+        llm = connect(serve(answer), pydantic_program_mode=mode)
         assert list(llm._structured_stream_call(City, PROMPT, llm_kwargs=None))[-1] == City(name="Oslo")
 
 
@@ -190,8 +192,8 @@ def test_v1_nothing_happens_at_the_exit() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-async def test_v6_roles_tools_usage_and_async_are_real(serve: Serve, connect: Connect) -> None:
-    server = serve(Say("Hello", reasoning="Hm.", pause=0.05))
+async def test_v6_roles_tools_usage_and_async_work(serve: Serve, connect: Connect) -> None:
+    server = serve(Answer("Hello", reasoning="Hm.", pause=0.05))
     llm = connect(server)
     ticks = 0
 

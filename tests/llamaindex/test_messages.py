@@ -1,4 +1,4 @@
-"""What goes to the server for each message and block."""
+"""The wire message of each message, and the content of each block."""
 
 import base64
 from pathlib import Path
@@ -21,9 +21,10 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
     VideoBlock,
 )
-from llama_index_vllm.content import to_content
-from llama_index_vllm.messages import Replay, to_wire
+from llama_index_vllm.content_parts import to_content
+from llama_index_vllm.messages import to_wire
 from vllm_connect import ConfigurationError
+from vllm_connect.adapters import ReasoningReplay
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 B64 = base64.b64encode(PNG).decode()
@@ -37,31 +38,26 @@ def wire(*messages: ChatMessage, **options: Any) -> list[dict[str, Any]]:
     ("role", "sent"),
     [
         (MessageRole.SYSTEM, "system"),
-        (MessageRole.DEVELOPER, "system"),
+        (MessageRole.DEVELOPER, "developer"),
         (MessageRole.USER, "user"),
         (MessageRole.ASSISTANT, "assistant"),
         (MessageRole.CHATBOT, "assistant"),
         (MessageRole.MODEL, "assistant"),
     ],
 )
-def test_a_role_is_sent_as_vllm_knows_it(role: MessageRole, sent: str) -> None:
+def test_a_role_is_converted(role: MessageRole, sent: str) -> None:
     assert wire(ChatMessage(role=role, content="Hi")) == [{"role": sent, "content": "Hi"}]
 
 
 @pytest.mark.parametrize("role", [MessageRole.TOOL, MessageRole.FUNCTION])
-def test_a_tool_result_carries_the_id_of_its_call(role: MessageRole) -> None:
+def test_a_tool_result_has_the_id_of_its_call(role: MessageRole) -> None:
     message = ChatMessage(role=role, content="4", additional_kwargs={"tool_call_id": "call_1"})
     assert wire(message) == [{"role": "tool", "content": "4", "tool_call_id": "call_1"}]
 
 
-def test_only_a_tool_result_carries_an_id() -> None:
+def test_only_a_tool_result_has_an_id() -> None:
     direct = ChatMessage(role="assistant", content="4", additional_kwargs={"tool_call_id": "call_1"})
     assert wire(direct) == [{"role": "assistant", "content": "4"}]
-
-
-def test_a_developer_stays_one_where_the_template_knows_it() -> None:
-    message = ChatMessage(role="developer", content="Hi")
-    assert wire(message, developer_as_system=False)[0]["role"] == "developer"
 
 
 @pytest.mark.parametrize(
@@ -80,11 +76,11 @@ def test_a_developer_stays_one_where_the_template_knows_it() -> None:
         ([DocumentBlock(data=b"# a", title="a.md")], "# a"),
     ],
 )
-def test_text_alone_is_a_string(blocks: list[ContentBlock], content: str | None) -> None:
+def test_text_is_sent_as_a_string(blocks: list[ContentBlock], content: str | None) -> None:
     assert to_content(blocks) == content
 
 
-def test_media_are_parts() -> None:
+def test_media_are_sent_as_parts() -> None:
     blocks: list[ContentBlock] = [
         TextBlock(text="What is this?"),
         ImageBlock(url="https://example.org/a.png", detail="low"),
@@ -121,7 +117,7 @@ def test_media_are_read_from_files(tmp_path: Path) -> None:
     assert to_content([DocumentBlock(path=note)]) == "grüß"
 
 
-def test_a_data_url_goes_out_as_it_is() -> None:
+def test_a_data_url_is_sent_unchanged() -> None:
     url = f"data:image/png;base64,{B64}"
     assert to_content([ImageBlock(url=url)]) == [{"type": "image_url", "image_url": {"url": url}}]
 
@@ -131,14 +127,14 @@ def test_a_data_url_goes_out_as_it_is() -> None:
     [
         (DocumentBlock(data=b"%PDF-1.7", document_mimetype="application/pdf"), "application/pdf"),
         (DocumentBlock(data=b"\xff\xfe\x00", title="x"), "UTF-8"),
-        (DocumentBlock(url="https://example.org/a.txt"), "nothing is downloaded"),
-        (DocumentBlock(), "nothing to send"),
-        (ImageBlock(), "nothing to send"),
-        (AudioBlock(), "nothing to send"),
+        (DocumentBlock(url="https://example.org/a.txt"), "not downloaded from URLs"),
+        (DocumentBlock(), "it has no data"),
+        (ImageBlock(), "it has no data"),
+        (AudioBlock(), "it has no data"),
         (object(), "object"),
     ],
 )
-def test_what_vllm_cannot_take_is_refused(block: object, complaint: str) -> None:
+def test_a_block_that_vllm_does_not_accept_is_refused(block: object, complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
         to_content([block])
 
@@ -155,7 +151,7 @@ def test_an_empty_tool_result_is_an_empty_string() -> None:
     assert wire(message) == [{"role": "tool", "content": "", "tool_call_id": "c"}]
 
 
-def test_tool_calls_are_spelt_once_with_arguments_as_text() -> None:
+def test_tool_calls_are_sent_once_with_arguments_as_text() -> None:
     message = ChatMessage(
         role="assistant",
         blocks=[
@@ -194,13 +190,13 @@ def test_older_histories_keep_their_calls(call: object) -> None:
     }
 
 
-def test_a_nameless_older_call_is_refused() -> None:
+def test_an_older_call_without_a_name_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="function name"):
         wire(ChatMessage(role="assistant", additional_kwargs={"tool_calls": [{"id": "a", "function": {}}]}))
 
 
 @pytest.mark.parametrize("broken", ['{"a": 1', "[1]", "null", "nonsense"])
-def test_broken_arguments_in_a_history_cannot_break_the_thread(broken: str) -> None:
+def test_broken_arguments_in_a_history_are_sent_as_valid_json(broken: str) -> None:
     (sent,) = wire(ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_name="add", tool_kwargs=broken)]))
     arguments = sent["tool_calls"][0]["function"]["arguments"]
     assert arguments.startswith('{"invalid_arguments": ')
@@ -210,7 +206,7 @@ def test_broken_arguments_in_a_history_cannot_break_the_thread(broken: str) -> N
     ("replay", "sent"),
     [("tool_loop", [None, "new"]), ("all", ["old", "new"]), ("none", [None, None])],
 )
-def test_reasoning_is_sent_back_by_policy(replay: Replay, sent: list[str | None]) -> None:
+def test_reasoning_is_replayed_by_the_policy(replay: ReasoningReplay, sent: list[str | None]) -> None:
     def thought(text: str) -> ChatMessage:
         return ChatMessage(role="assistant", blocks=[ThinkingBlock(content=text), TextBlock(text="a")])
 
@@ -219,7 +215,7 @@ def test_reasoning_is_sent_back_by_policy(replay: Replay, sent: list[str | None]
     assert found == sent
 
 
-def test_a_plain_empty_answer_stays_empty_text() -> None:
+def test_an_empty_answer_is_sent_as_an_empty_string() -> None:
     assert wire(ChatMessage(role="assistant", content="")) == [{"role": "assistant", "content": ""}]
 
 
@@ -230,11 +226,11 @@ def test_messages_are_not_changed() -> None:
     assert message.model_dump() == before
 
 
-def test_a_tool_is_called_what_the_request_calls_it() -> None:
+def test_a_tool_has_its_wire_name_in_the_history() -> None:
     message = ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_name="a b")])
     assert wire(message, wire_names={"a b": "a_b"})[0]["tool_calls"][0]["function"]["name"] == "a_b"
 
 
-def test_unknown_keywords_of_a_message_stay_at_home() -> None:
+def test_unknown_keywords_of_a_message_are_not_sent() -> None:
     message = ChatMessage("Hi", additional_kwargs={"cache_control": {"type": "ephemeral"}})
     assert wire(message) == [{"role": "user", "content": "Hi"}]

@@ -1,4 +1,4 @@
-"""Structured prediction in all modes: what is sent, what comes back, and what is no answer."""
+"""Structured prediction in all modes: what is sent, what is returned, and what is an error."""
 
 import inspect
 import json
@@ -12,12 +12,11 @@ from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate, Selecto
 from llama_index.core.prompts.utils import is_chat_model
 from llama_index.core.types import PydanticProgramMode
 from llama_index_vllm import StructuredOutputError, VllmLLM
-from llama_index_vllm.structured import json_schema_format
 from pydantic import BaseModel
 from vllm_connect import ConstraintError
 
 from tests.llamaindex.conftest import Connect, Serve
-from tests.llamaindex.fake_vllm import Say
+from tests.llamaindex.fake_vllm import Answer
 
 
 class Street(BaseModel):
@@ -46,12 +45,12 @@ every_way = pytest.mark.parametrize("way", WAYS)
 every_mode = pytest.mark.parametrize("mode", [*BY_SCHEMA, *BY_TOOL, PydanticProgramMode.LLM])
 
 
-def said(mode: PydanticProgramMode, text: str = TEXT, **more: Any) -> Say:
-    return Say(calls=[("City", text)], **more) if mode in BY_TOOL else Say(text, **more)
+def answer_for(mode: PydanticProgramMode, text: str = TEXT, **more: Any) -> Answer:
+    return Answer(calls=[("City", text)], **more) if mode in BY_TOOL else Answer(text, **more)
 
 
 async def predict(llm: VllmLLM, way: str, *args: Any, **kwargs: Any) -> list[Any]:
-    """Predict in one of the four ways; give all objects."""
+    """Predict in one of the four ways; return all objects."""
     given: Any = getattr(llm, way)(City, *(args or (PROMPT,)), **{"name": "Oslo", **kwargs})
     if inspect.iscoroutine(given):
         given = await given
@@ -64,8 +63,10 @@ async def predict(llm: VllmLLM, way: str, *args: Any, **kwargs: Any) -> list[Any
 
 @every_way
 @every_mode
-async def test_an_object_comes_back(way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(said(mode)), pydantic_program_mode=mode)
+async def test_every_mode_returns_the_object(
+    way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect
+) -> None:
+    llm = connect(serve(answer_for(mode)), pydantic_program_mode=mode)
     assert (await predict(llm, way))[-1] == OSLO
 
 
@@ -74,7 +75,7 @@ async def test_an_object_comes_back(way: str, mode: PydanticProgramMode, serve: 
 async def test_the_schema_is_enforced_by_the_server(
     way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect
 ) -> None:
-    server = serve(said(mode))
+    server = serve(answer_for(mode))
     await predict(connect(server, pydantic_program_mode=mode, is_function_calling_model=False), way)
     body = server.bodies[0]
     assert body["response_format"] == {
@@ -88,7 +89,7 @@ async def test_the_schema_is_enforced_by_the_server(
 @every_way
 @pytest.mark.parametrize("mode", BY_TOOL)
 async def test_the_tool_is_required(way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
-    server = serve(said(mode))
+    server = serve(answer_for(mode))
     await predict(connect(server, pydantic_program_mode=mode), way)
     body = server.bodies[0]
     assert [tool["function"]["name"] for tool in body["tools"]] == ["City"]
@@ -99,7 +100,7 @@ async def test_the_tool_is_required(way: str, mode: PydanticProgramMode, serve: 
 @every_way
 @every_mode
 async def test_the_system_prompt_is_kept(way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
-    server = serve(said(mode))
+    server = serve(answer_for(mode))
     await predict(connect(server, pydantic_program_mode=mode, system_prompt="Be brief."), way)
     first, second = server.bodies[0]["messages"]
     assert first == {"role": "system", "content": "Be brief."}
@@ -111,7 +112,7 @@ async def test_the_system_prompt_is_kept(way: str, mode: PydanticProgramMode, se
 async def test_arguments_are_passed_on_and_not_changed(
     way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect
 ) -> None:
-    server = serve(said(mode))
+    server = serve(answer_for(mode))
     llm_kwargs: dict[str, Any] = {"seed": 3}
     if mode != PydanticProgramMode.LLM:
         llm_kwargs.update(tool_required=False, tool_choice="none", allow_parallel_tool_calls=True)
@@ -124,7 +125,7 @@ async def test_arguments_are_passed_on_and_not_changed(
 
 @every_way
 async def test_the_prompt_is_chosen_for_this_model(way: str, serve: Serve, connect: Connect) -> None:
-    server = serve(Say(TEXT))
+    server = serve(Answer(TEXT))
     chat = ChatPromptTemplate([ChatMessage("Chat about {name}.", role="system")])
     prompt = SelectorPromptTemplate(default_template=PROMPT, conditionals=[(is_chat_model, chat)])
     await predict(connect(server), way, prompt)
@@ -134,8 +135,10 @@ async def test_the_prompt_is_chosen_for_this_model(way: str, serve: Serve, conne
 
 @pytest.mark.parametrize("way", WAYS[2:])
 @pytest.mark.parametrize("mode", [*BY_SCHEMA, *BY_TOOL])
-async def test_an_object_grows(way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(said(mode, pause=0.02)), pydantic_program_mode=mode)
+async def test_a_stream_yields_partial_objects(
+    way: str, mode: PydanticProgramMode, serve: Serve, connect: Connect
+) -> None:
+    llm = connect(serve(answer_for(mode, pause=0.02)), pydantic_program_mode=mode)
     *partials, last = await predict(llm, way)
     assert last == OSLO
     names = [partial.name for partial in partials if partial.name is not None]
@@ -146,26 +149,27 @@ async def test_an_object_grows(way: str, mode: PydanticProgramMode, serve: Serve
 
 
 @every_way
-async def test_a_constraint_of_the_model_makes_way(way: str, serve: Serve, connect: Connect) -> None:
-    server = serve(Say(TEXT))
+async def test_the_schema_replaces_a_constraint_of_the_model(way: str, serve: Serve, connect: Connect) -> None:
+    server = serve(Answer(TEXT))
     await predict(connect(server, structured_outputs={"regex": "a+"}), way)
     assert "structured_outputs" not in server.bodies[0]
 
 
 PROBLEMS = [
-    (Say(TEXT[:20], finish="length"), "truncated", "cut"),
-    (Say("", reasoning="Let me think", finish="length"), "truncated", "max_tokens"),
-    (Say(""), "empty", "empty"),
-    (Say("Oslo is nice."), "schema", "Invalid JSON"),
-    (Say('{"streets": []}'), "schema", "name: Field required"),
-    (Say('{"name": 1}'), "schema", "name"),
+    (Answer(TEXT[:20], finish="length"), "truncated", "truncated"),
+    (Answer("", reasoning="Let me think", finish="length"), "truncated", "max_tokens"),
+    (Answer(""), "empty", "empty"),
+    (Answer("", reasoning=TEXT), "empty", "all of it is reasoning"),
+    (Answer("Oslo is nice."), "schema", "Invalid JSON"),
+    (Answer('{"streets": []}'), "schema", "name: Field required"),
+    (Answer('{"name": 1}'), "schema", "name"),
 ]
 TOOL_PROBLEMS = [
-    (Say(calls=[("City", TEXT[:20])], finish="length"), "truncated", "cut"),
-    (Say(calls=[("City", '{"name": oops')]), "schema", "not valid JSON"),
-    (Say(calls=[("City", '{"streets": []}')]), "schema", "name"),
-    (Say("No tool for me."), "schema", "Invalid JSON"),
-    (Say(""), "empty", "empty"),
+    (Answer(calls=[("City", TEXT[:20])], finish="length"), "truncated", "truncated"),
+    (Answer(calls=[("City", '{"name": oops')]), "schema", "not valid JSON"),
+    (Answer(calls=[("City", '{"streets": []}')]), "schema", "name"),
+    (Answer("No tool for me."), "schema", "Invalid JSON"),
+    (Answer(""), "empty", "empty"),
 ]
 
 
@@ -177,39 +181,37 @@ TOOL_PROBLEMS = [
         *((PydanticProgramMode.FUNCTION, problem) for problem in TOOL_PROBLEMS),
     ],
 )
-async def test_what_is_no_object_is_an_error(
-    way: str, mode: PydanticProgramMode, problem: tuple[Say, str, str], serve: Serve, connect: Connect
+async def test_an_answer_that_does_not_match_is_an_error(
+    way: str, mode: PydanticProgramMode, problem: tuple[Answer, str, str], serve: Serve, connect: Connect
 ) -> None:
-    say, code, words = problem
+    answer, code, words = problem
     with pytest.raises(StructuredOutputError, match=words) as caught:
-        await predict(connect(serve(say), pydantic_program_mode=mode), way)
+        await predict(connect(serve(answer), pydantic_program_mode=mode), way)
     assert caught.value.code == code
     assert isinstance(caught.value, ConstraintError)
     assert isinstance(caught.value, ValueError)
     assert "Oslo" not in str(caught.value)
 
 
-async def test_a_whole_object_is_one_even_at_the_limit(serve: Serve, connect: Connect) -> None:
-    assert connect(serve(Say(TEXT, finish="length"))).structured_predict(City, PROMPT, name="Oslo") == OSLO
+@every_way
+async def test_a_code_fence_around_the_answer_is_removed(way: str, serve: Serve, connect: Connect) -> None:
+    assert (await predict(connect(serve(Answer(f"```json\n{TEXT}\n```"))), way))[-1] == OSLO
 
 
-async def test_arguments_may_be_left_out_of_streams(serve: Serve, connect: Connect) -> None:
+async def test_a_complete_object_at_the_token_limit_is_valid(serve: Serve, connect: Connect) -> None:
+    assert connect(serve(Answer(TEXT, finish="length"))).structured_predict(City, PROMPT, name="Oslo") == OSLO
+
+
+async def test_llm_kwargs_of_streams_are_optional(serve: Serve, connect: Connect) -> None:
     for mode in PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION:
-        llm = connect(serve(said(mode)), pydantic_program_mode=mode)
+        llm = connect(serve(answer_for(mode)), pydantic_program_mode=mode)
         assert list(llm._structured_stream_call(City, PROMPT, None, name="Oslo"))[-1] == OSLO
         stream = await llm._structured_astream_call(City, PROMPT, None, name="Oslo")
         assert [each async for each in stream][-1] == OSLO
 
 
-def test_a_schema_has_a_name_that_openai_allows() -> None:
-    class Odd(BaseModel):
-        model_config = {"title": "A city (large)"}
-
-    assert json_schema_format(Odd)["json_schema"]["name"] == "A_city__large_"
-
-
 async def test_a_structured_llm_answers_in_objects(serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say(TEXT))).as_structured_llm(City)
+    llm = connect(serve(Answer(TEXT))).as_structured_llm(City)
     messages = [ChatMessage("Describe Oslo.")]
     responses = [llm.chat(messages), await llm.achat(messages)]
     responses += [list(llm.stream_chat(messages))[-1], [each async for each in await llm.astream_chat(messages)][-1]]
@@ -219,9 +221,9 @@ async def test_a_structured_llm_answers_in_objects(serve: Serve, connect: Connec
 
 
 @pytest.mark.parametrize("mode", [PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION, PydanticProgramMode.LLM])
-async def test_llama_index_s_own_programs_run(mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
+async def test_llama_index_s_own_programs_work(mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
     by_tool = mode != PydanticProgramMode.LLM
-    llm = connect(serve(said(PydanticProgramMode.FUNCTION if by_tool else mode)))
+    llm = connect(serve(answer_for(PydanticProgramMode.FUNCTION if by_tool else mode)))
     program = get_program_for_llm(City, PROMPT, llm, pydantic_program_mode=mode)
     assert isinstance(program, FunctionCallingProgram if by_tool else LLMTextCompletionProgram)
     assert program(name="Oslo") == OSLO

@@ -12,7 +12,7 @@ from llama_index_vllm import ToolCallArgumentsError, VllmLLM
 from vllm_connect import ConfigurationError, ConstraintError, VllmError
 
 from tests.llamaindex.conftest import Connect, Serve
-from tests.llamaindex.fake_vllm import Say, chunk
+from tests.llamaindex.fake_vllm import Answer, chunk
 from tests.llamaindex.ways import user
 
 
@@ -22,7 +22,7 @@ def add(a: int, b: int = 0) -> int:
 
 
 def now() -> str:
-    """Tell the time."""
+    """Return the time."""
     return "noon"
 
 
@@ -37,7 +37,7 @@ streams = pytest.mark.parametrize("way", WAYS[2:])
 
 
 async def ask(llm: VllmLLM, way: str, tools: list[Any], **kwargs: Any) -> list[ChatResponse]:
-    """Ask in one of the four ways; give all responses."""
+    """Ask in one of the four ways; return all responses."""
     given: Any = getattr(llm, way)(tools, **{"user_msg": "Hi", **kwargs})
     if inspect.iscoroutine(given):
         given = await given
@@ -80,7 +80,7 @@ async def test_without_tools_nothing_about_tools_is_sent(way: str, serve: Serve,
         ),
     ],
 )
-def test_a_tool_choice_is_spelt_as_vllm_does(
+def test_a_tool_choice_is_sent_in_vllm_s_format(
     asked: dict[str, Any], sent: object, serve: Serve, connect: Connect
 ) -> None:
     server = serve()
@@ -88,53 +88,57 @@ def test_a_tool_choice_is_spelt_as_vllm_does(
     assert server.bodies[0]["tool_choice"] == sent
 
 
-BROKEN_PROMISES = [
-    ("required", Say("Prose.")),
-    ("add", Say("Prose.")),
-    ("add", Say(calls=[("now", "{}")])),
-    ("add", Say(calls=[("add", '{"b": 1}')], finish="stop")),
-    ("required", Say(calls=[("add", '{"a": 1, oops')])),
+NOT_ENFORCED = [
+    ("required", Answer("Prose.")),
+    ("add", Answer("Prose.")),
+    ("add", Answer(calls=[("now", "{}")])),
+    ("add", Answer(calls=[("add", '{"b": 1}')], finish="stop")),
+    ("required", Answer(calls=[("add", '{"a": 1, oops')])),
 ]
-KEPT_PROMISES = [
-    ("add", Say(calls=[("add", '{"a": 1, "b": 2}')], finish="stop")),
-    ("required", Say(calls=[("now", "{}")])),
-    ("auto", Say("Prose.")),
-    ("none", Say("Prose.")),
+ENFORCED = [
+    ("add", Answer(calls=[("add", '{"a": 1, "b": 2}')], finish="stop")),
+    ("required", Answer(calls=[("now", "{}")])),
+    ("auto", Answer("Prose.")),
+    ("none", Answer("Prose.")),
 ]
 
 
 @every_way
-@pytest.mark.parametrize(("choice", "say"), BROKEN_PROMISES)
-async def test_a_broken_promise_is_an_error(way: str, choice: str, say: Say, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(say))
+@pytest.mark.parametrize(("choice", "answer"), NOT_ENFORCED)
+async def test_a_tool_choice_that_was_not_enforced_is_an_error(
+    way: str, choice: str, answer: Answer, serve: Serve, connect: Connect
+) -> None:
+    llm = connect(serve(answer))
     with pytest.raises(ConstraintError, match="did not enforce") as caught:
         await ask(llm, way, [ADD, NOW], tool_choice=choice)
     assert caught.value.partial is not None
-    assert caught.value.partial.text == say.text
+    assert caught.value.partial.text == answer.text
 
 
 @every_way
-async def test_a_promise_that_was_cut_is_an_error_that_says_so(way: str, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say("Pro", finish="length")))
+async def test_a_truncated_answer_to_a_tool_choice_is_an_error(way: str, serve: Serve, connect: Connect) -> None:
+    llm = connect(serve(Answer("Pro", finish="length")))
     with pytest.raises(ConstraintError, match="max_tokens") as caught:
         await ask(llm, way, [ADD, NOW], tool_choice="required")
     assert caught.value.code == "truncated"
 
 
 @every_way
-@pytest.mark.parametrize(("choice", "say"), KEPT_PROMISES)
-async def test_a_kept_promise_is_an_answer(way: str, choice: str, say: Say, serve: Serve, connect: Connect) -> None:
-    responses = await ask(connect(serve(say)), way, [ADD, NOW], tool_choice=choice)
-    assert (responses[-1].message.content or "") == say.text
+@pytest.mark.parametrize(("choice", "answer"), ENFORCED)
+async def test_a_tool_choice_that_was_enforced_is_an_answer(
+    way: str, choice: str, answer: Answer, serve: Serve, connect: Connect
+) -> None:
+    responses = await ask(connect(serve(answer)), way, [ADD, NOW], tool_choice=choice)
+    assert (responses[-1].message.content or "") == answer.text
 
 
 @every_way
-async def test_promises_are_checked_unless_nobody_wants_it(way: str, serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say("Prose.")), check_constraints=False)
+async def test_the_check_of_a_tool_choice_can_be_disabled(way: str, serve: Serve, connect: Connect) -> None:
+    llm = connect(serve(Answer("Prose.")), check_constraints=False)
     assert (await ask(llm, way, [ADD], tool_choice="add"))[-1].message.content == "Prose."
 
 
-def test_a_choice_of_no_tool_is_refused(serve: Serve, connect: Connect) -> None:
+def test_a_choice_of_an_unknown_tool_is_refused(serve: Serve, connect: Connect) -> None:
     server = serve()
     with pytest.raises(ConfigurationError, match="'sub', which is not bound: the tools are add"):
         connect(server).chat_with_tools([ADD], user_msg="Hi", tool_choice="sub")
@@ -144,7 +148,7 @@ def test_a_choice_of_no_tool_is_refused(serve: Serve, connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("own", "asked", "sent"), [(True, {}, True), (False, {"strict": True}, True), (True, {"strict": False}, None)]
 )
-def test_strict_is_sent_only_if_it_is_wanted(
+def test_strict_is_sent_only_if_true(
     own: bool, asked: dict[str, Any], sent: bool | None, serve: Serve, connect: Connect
 ) -> None:
     server = serve()
@@ -160,7 +164,7 @@ def test_a_history_is_not_changed(serve: Serve, connect: Connect) -> None:
     assert [message["content"] for message in server.bodies[0]["messages"]] == ["before", "now"]
 
 
-def test_the_parameters_are_those_llama_index_looks_for() -> None:
+def test_the_parameters_are_those_that_llama_index_inspects() -> None:
     parameters = inspect.signature(VllmLLM._prepare_chat_with_tools).parameters
     own = inspect.signature(FunctionCallingLLM._prepare_chat_with_tools).parameters
     assert list(own) == [name for name in parameters if name in own]
@@ -168,7 +172,7 @@ def test_the_parameters_are_those_llama_index_looks_for() -> None:
     assert parameters["tool_choice"].default is None
 
 
-def test_tools_in_openai_s_shape_are_taken_by_chat(serve: Serve, connect: Connect) -> None:
+def test_chat_accepts_tools_in_openai_s_format(serve: Serve, connect: Connect) -> None:
     server = serve()
     llm = connect(server)
     for tools in ([ADD], [ADD_WIRE]):
@@ -177,8 +181,8 @@ def test_tools_in_openai_s_shape_are_taken_by_chat(serve: Serve, connect: Connec
 
 
 @every_way
-async def test_calls_can_be_run(way: str, serve: Serve, connect: Connect) -> None:
-    server = serve(Say(reasoning="Sum.", calls=[("add", '{"a": 1, "b": 2}'), ("now", "")]))
+async def test_valid_calls_are_returned(way: str, serve: Serve, connect: Connect) -> None:
+    server = serve(Answer(reasoning="Sum.", calls=[("add", '{"a": 1, "b": 2}'), ("now", "")]))
     llm = connect(server)
     last = (await ask(llm, way, [ADD, NOW], allow_parallel_tool_calls=True))[-1]
     calls = [(call.tool_id, call.tool_name, call.tool_kwargs) for call in llm.get_tool_calls_from_response(last)]
@@ -186,8 +190,8 @@ async def test_calls_can_be_run(way: str, serve: Serve, connect: Connect) -> Non
 
 
 @every_way
-async def test_one_call_is_one_call(way: str, serve: Serve, connect: Connect) -> None:
-    server = serve(Say(calls=[("add", '{"a": 1}'), ("add", '{"a": 2}')]))
+async def test_only_the_first_call_is_kept_without_parallel_calls(way: str, serve: Serve, connect: Connect) -> None:
+    server = serve(Answer(calls=[("add", '{"a": 1}'), ("add", '{"a": 2}')]))
     llm = connect(server)
     for response in await ask(llm, way, [ADD]):
         assert sum(isinstance(block, ToolCallBlock) for block in response.message.blocks) <= 1
@@ -195,7 +199,7 @@ async def test_one_call_is_one_call(way: str, serve: Serve, connect: Connect) ->
     assert [call.tool_kwargs for call in llm.get_tool_calls_from_response(response)] == [{"a": 1}]
 
 
-def test_a_response_of_others_is_cut_to_one_call_too() -> None:
+def test_only_the_first_call_is_kept_of_a_response_of_another_integration() -> None:
     blocks = [ToolCallBlock(tool_call_id=name, tool_name="add") for name in ("a", "b")]
     mirror = [{"id": name} for name in ("a", "b")]
     message = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={"tool_calls": mirror})
@@ -205,8 +209,10 @@ def test_a_response_of_others_is_cut_to_one_call_too() -> None:
 
 
 @every_way
-async def test_a_name_that_openai_does_not_allow_comes_back(way: str, serve: Serve, connect: Connect) -> None:
-    server = serve(Say(calls=[("add__int_", '{"a": 1}')]))
+async def test_a_tool_name_that_openai_does_not_allow_is_translated_back(
+    way: str, serve: Serve, connect: Connect
+) -> None:
+    server = serve(Answer(calls=[("add__int_", '{"a": 1}')]))
     llm = connect(server)
     last = (await ask(llm, way, [ODD], tool_choice="add [int]"))[-1]
     assert server.bodies[0]["tool_choice"]["function"]["name"] == "add__int_"
@@ -222,19 +228,19 @@ def test_two_tools_of_one_name_are_refused(serve: Serve, connect: Connect) -> No
 
 
 def test_predict_and_call_runs_the_tool(serve: Serve, connect: Connect) -> None:
-    server = serve(Say(calls=[("add", '{"a": 1, "b": 2}'), ("add", '{"a": 5}')]))
+    server = serve(Answer(calls=[("add", '{"a": 1, "b": 2}'), ("add", '{"a": 5}')]))
     llm = connect(server)
     assert llm.predict_and_call([ADD], user_msg="Hi").response == "3"
     assert llm.predict_and_call([ADD], user_msg="Hi", allow_parallel_tool_calls=True).response == "3\n\n5"
 
 
 async def test_apredict_and_call_runs_the_tool(serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say(calls=[("add", '{"a": 1, "b": 2}')])))
+    llm = connect(serve(Answer(calls=[("add", '{"a": 1, "b": 2}')])))
     assert (await llm.apredict_and_call([ADD], user_msg="Hi")).response == "3"
 
 
-def test_no_call_is_an_error_unless_it_is_not(serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say("Hello")))
+def test_a_missing_call_is_an_error_if_requested(serve: Serve, connect: Connect) -> None:
+    llm = connect(serve(Answer("Hello")))
     response = llm.chat_with_tools([ADD], user_msg="Hi")
     assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
     with pytest.raises(ValueError, match="at least one tool call"):
@@ -263,7 +269,7 @@ BROKEN = [
 async def test_a_broken_call_is_never_run(
     way: str, arguments: str, finish: str, serve: Serve, connect: Connect
 ) -> None:
-    llm = connect(serve(Say(calls=[("add", arguments)], finish=finish, piece=400)))
+    llm = connect(serve(Answer(calls=[("add", arguments)], finish=finish, piece=400)))
     last = (await ask(llm, way, [ADD]))[-1]
     with pytest.raises(ToolCallArgumentsError, match="add: ") as caught:
         llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
@@ -275,9 +281,9 @@ async def test_a_broken_call_is_never_run(
 
 
 @streams
-async def test_every_prefix_can_be_shown_and_none_can_be_run(way: str, serve: Serve, connect: Connect) -> None:
+async def test_every_prefix_of_a_call_can_be_shown(way: str, serve: Serve, connect: Connect) -> None:
     text = '{"a": 12, "b": [true, {"c": "d\\u00e9"}]}'
-    llm = connect(serve(Say(calls=[("add", text)], piece=1, pause=0.001)))
+    llm = connect(serve(Answer(calls=[("add", text)], piece=1, pause=0.001)))
     responses = await ask(llm, way, [ADD])
     for response in responses:
         shown = llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
@@ -305,7 +311,7 @@ def test_calls_of_other_integrations_are_read(response: ChatMessage, expected: d
     assert call.tool_id in {"x", "call_0"}
 
 
-def test_a_whole_answer_of_others_is_read_strictly() -> None:
+def test_a_complete_answer_of_another_integration_is_parsed_strictly() -> None:
     message = ChatMessage(blocks=[ToolCallBlock(tool_name="add", tool_kwargs='{"a": 1')])
     llm = VllmLLM()
     with pytest.raises(ToolCallArgumentsError):
@@ -325,7 +331,7 @@ async def test_calls_that_arrive_together_are_both_kept(way: str, serve: Serve, 
         }
         for index in (0, 1)
     ]
-    server = serve(Say(events=[chunk(tool_calls=both), chunk("tool_calls")]))
+    server = serve(Answer(events=[chunk(tool_calls=both), chunk("tool_calls")]))
     llm = connect(server)
     last = (await ask(llm, way, [ADD], allow_parallel_tool_calls=True))[-1]
     assert [call.tool_kwargs for call in llm.get_tool_calls_from_response(last)] == [{"a": 0}, {"a": 1}]
@@ -344,13 +350,13 @@ async def test_interleaved_arguments_find_their_call(way: str, serve: Serve, con
         piece(1, ": 2}"),
         chunk("tool_calls"),
     ]
-    llm = connect(serve(Say(events=events)))
+    llm = connect(serve(Answer(events=events)))
     last = (await ask(llm, way, [ADD], allow_parallel_tool_calls=True))[-1]
     calls = [(call.tool_id, call.tool_kwargs) for call in llm.get_tool_calls_from_response(last)]
     assert calls == [("c0", {"a": 1}), ("c1", {"a": 2})]
 
 
 def test_an_unknown_tool_is_passed_on(serve: Serve, connect: Connect) -> None:
-    llm = connect(serve(Say(calls=[("unknown", "{}")])))
+    llm = connect(serve(Answer(calls=[("unknown", "{}")])))
     response = llm.chat_with_tools([ADD], user_msg="Hi")
     assert [call.tool_name for call in llm.get_tool_calls_from_response(response)] == ["unknown"]

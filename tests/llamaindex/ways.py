@@ -1,4 +1,4 @@
-"""The four ways to ask for a chat and the four for a completion, each as one call that gives all of its responses."""
+"""The four ways to request a chat and the four to request a completion, each as one call that returns all responses."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any

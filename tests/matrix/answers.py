@@ -1,4 +1,4 @@
-"""What becomes of each thing that an answer holds, in both frameworks, whole and streamed."""
+"""The blocks of an answer with each kind of content, in both frameworks, complete and as a stream."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class AnswerRow(NamedTuple):
     """A row of the matrix.
 
     Attributes:
-        kind: What the answer holds.
+        kind: The kind of content.
         message: The server's message, or the delta of its chunk.
         finish: The finish reason.
         langchain: LangChain's blocks, without ids.
@@ -63,7 +63,7 @@ ANSWERS = [
     ),
     AnswerRow("refusal", {"refusal": "No."}, "stop", [{"type": "text", "text": "No."}], [("TextBlock", "No.")]),
     AnswerRow(
-        "text beside a part that is none",
+        "text and a part that is not text",
         {"content": [{"type": "text", "text": "Hi"}, PICTURE]},
         "stop",
         [{"type": "text", "text": "Hi"}],
@@ -75,7 +75,7 @@ ANSWERS = [
 
 
 def serving(row: AnswerRow) -> LoopbackServer:
-    """Make a server that gives one answer, whole or streamed as it is asked."""
+    """Create a server that gives one answer, complete or as a stream."""
 
     def answer(asked: Asked) -> Answer:
         end = {"finish_reason": row.finish}
@@ -89,7 +89,7 @@ def serving(row: AnswerRow) -> LoopbackServer:
 
 
 def langchain_blocks(row: AnswerRow, *, streamed: bool) -> tuple[list[dict[str, Any]], Any]:
-    """Ask `ChatVllm`; give the content blocks and the other parts."""
+    """Call `ChatVllm`; return the content blocks and the other parts."""
     with serving(row) as server, ChatVllm(base_url=server.url, model="demo") as model:
         if streamed:
             first, *rest = model.stream("Hi")
@@ -101,16 +101,16 @@ def langchain_blocks(row: AnswerRow, *, streamed: bool) -> tuple[list[dict[str, 
 
 
 def llamaindex_blocks(row: AnswerRow, *, streamed: bool) -> tuple[list[tuple[str, Any]], Any]:
-    """Ask `VllmLLM`; give each block's type and content, and the other parts."""
+    """Call `VllmLLM`; return each block's type and content, and the other parts."""
     with serving(row) as server:
         llm = VllmLLM(base_url=server.url, model="demo")
         asked = [ChatMessage("Hi")]
         response = list(llm.stream_chat(asked))[-1] if streamed else llm.chat(asked)
     blocks: Sequence[Any] = response.message.blocks
-    held = [(type(block).__name__, _held(block)) for block in blocks]
-    return held, response.additional_kwargs.get("non_text_parts")
+    found = [(type(block).__name__, _content(block)) for block in blocks]
+    return found, response.additional_kwargs.get("non_text_parts")
 
 
-def _held(block: Any) -> Any:
+def _content(block: Any) -> Any:
     dumped = json.loads(block.model_dump_json())
     return next(dumped[name] for name in ("text", "content", "tool_kwargs") if name in dumped)

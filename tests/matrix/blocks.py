@@ -1,7 +1,7 @@
-"""What becomes of each content block, in both frameworks: the matrix of blocks, and the request that shows it.
+"""What is sent for each content block, in both frameworks.
 
-A row is one kind of content in one form. A framework without such a form has None; what cannot be carried is a `Refused`
-with a piece of the error's words.
+A row is one kind of content in one form. A framework without such a form has None; a block that cannot be sent is a
+`Refused` with a part of the error message.
 """
 
 import base64
@@ -35,10 +35,10 @@ LOCAL = "file:/a/b"
 
 
 class Refused(NamedTuple):
-    """What is refused.
+    """A block that is refused.
 
     Attributes:
-        words: A piece of what the error says after the place.
+        words: A part of the error message.
     """
 
     words: str
@@ -46,7 +46,7 @@ class Refused(NamedTuple):
 
 Outcome = dict[str, Any] | Refused
 Made = Callable[[Path], Any]
-"""Makes a LlamaIndex block; takes a folder for files."""
+"""Creates a LlamaIndex block; its files are written to the folder."""
 
 
 class Block(NamedTuple):
@@ -312,7 +312,7 @@ BLOCKS = [
         "of no known type",
         {"type": "file", "base64": B64},
         lambda _: DocumentBlock(data=b"PK\x03\x04" + DATA * 9),
-        Refused("vLLM takes no"),
+        Refused("vLLM does not accept"),
     ),
     Block(
         "any",
@@ -321,14 +321,20 @@ BLOCKS = [
         None,
         Refused("base64 string"),
     ),
-    Block("any", "empty", {"type": "image"}, lambda _: ImageBlock(), Refused("it ")),
-    Block("any", "of an unknown type", {"type": "search_result", "title": "a"}, None, Refused("no counterpart")),
+    Block("any", "empty", {"type": "image"}, lambda _: ImageBlock(), Refused("it has no data")),
+    Block(
+        "any",
+        "of an unknown type",
+        {"type": "search_result", "title": "a"},
+        None,
+        Refused("vLLM has no content part of this type"),
+    ),
 ]
 """The matrix."""
 
 
 def sent_by(framework: str, block: Block, folder: Path) -> Outcome | None:
-    """Send a block as the second of the second message, and give the part that went out.
+    """Send a block as the second of the second message, and return the part that was sent.
 
     Args:
         framework: `LangChain` or `LlamaIndex`.
@@ -336,7 +342,7 @@ def sent_by(framework: str, block: Block, folder: Path) -> Outcome | None:
         folder: A folder for files.
 
     Returns:
-        The part, or what was said instead, or None where the framework has no such block.
+        The part, or the refusal; None if the framework has no such block.
     """
     given = block.langchain if framework == "LangChain" else block.llamaindex and block.llamaindex(folder)
     if given is None:

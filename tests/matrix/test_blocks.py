@@ -1,4 +1,4 @@
-"""Each content block in each framework: sent as the part that vLLM takes, or refused with its place; and back."""
+"""Each content block in each framework is sent as a part that vLLM accepts, or refused with its position."""
 
 from pathlib import Path
 from typing import Any

@@ -18,7 +18,7 @@ def server(request: pytest.FixtureRequest) -> object:
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-async def test_a_feature_holds(server: LoopbackServer, feature: Feature, way: Way) -> None:
+async def test_a_feature_works(server: LoopbackServer, feature: Feature, way: Way) -> None:
     assert feature.kept(await way(server.url, feature))
 
 

@@ -1,9 +1,9 @@
-"""A stream's chunks, and how the deltas of an answer become them.
+"""The chunks of a stream, and how deltas are converted to them.
 
 `[ToolCallDelta(0, "call_1", "add", '{"a"')]` is a chunk with
 `tool_call_chunks=[{"index": 0, "id": "call_1", "name": "add", "args": '{"a"'}]`. Deltas that arrived together are
-one chunk. The last chunk, which is empty, carries what is known at the end only: finish reason, usage, and which
-calls are invalid. Until it has come, no call is in `tool_calls`: half a call is never one that an agent may run.
+one chunk. The last chunk, which is empty, has what is known only at the end: finish reason, usage, and which calls are
+invalid. Before it, no call is in `tool_calls`: an incomplete call is never one that an agent may run.
 """
 
 from collections.abc import Sequence
@@ -31,17 +31,17 @@ from vllm_connect import (
     fold,
 )
 from vllm_connect import ToolCall as CompleteCall
+from vllm_connect.adapters import metadata, other_fields, set_extra, set_fields, set_fields_set, set_private
 
-from langchain_vllm.construct import generation_chunk, message_chunk
-from langchain_vllm.messages import PROVIDER, RENAMED, ending_metadata, usage_metadata
+from langchain_vllm.messages import PROVIDER, RENAMED, response_end_metadata, usage_metadata
 
 __all__ = ["AnswerChunk", "Chunks"]
 
 
 class _FinishedAnswer(AIMessageChunk):
-    """What `AnswerChunk` turns into when a stream has ended: an `AIMessage`.
+    """The class of the message that a complete `AnswerChunk` is converted to: an `AIMessage`.
 
-    langchain-core takes the first parent of a chunk's class for the class of the finished message.
+    langchain-core uses the first parent of a chunk's class as the class of the complete message.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -51,16 +51,16 @@ class _FinishedAnswer(AIMessageChunk):
 
 
 class AnswerChunk(_FinishedAnswer):
-    """A piece of an answer, or a sum of pieces.
+    """A chunk of an answer, or a sum of chunks.
 
-    Its calls are judged once, when the last piece has come, as those of an answer that came whole: arguments that
-    are no strict JSON object, or that the end of the answer cut, are in `invalid_tool_calls`. `AIMessageChunk`
-    would complete them by guessing, so that half a path in a call could be run.
+    Its calls are validated once, when the last chunk has been added, as those of an answer without a stream: arguments
+    that are not a strict JSON object, or that are truncated, are in `invalid_tool_calls`. `AIMessageChunk` would complete
+    them by guessing, so that a call with half a path could be run.
     """
 
     @model_validator(mode="after")
     def init_tool_calls(self) -> "AnswerChunk":
-        """Judge the calls, if this is the end."""
+        """Validate the calls if this is the end."""
         if not self.tool_call_chunks:
             return super().init_tool_calls()  # type: ignore[operator, no-any-return]  # pydantic leaves the function
         calls: list[ToolCall] = []
@@ -68,17 +68,17 @@ class AnswerChunk(_FinishedAnswer):
         if self.chunk_position == "last":
             errors = self.response_metadata.get("tool_call_errors") or {}
             for chunk in self.tool_call_chunks:
-                judged = _judge(chunk, errors.get(chunk["id"]))
-                if judged["type"] == "tool_call":
-                    calls.append(judged)
+                validated = _validated(chunk, errors.get(chunk["id"]))
+                if validated["type"] == "tool_call":
+                    calls.append(validated)
                 else:
-                    invalid.append(judged)
-            self._settle_content({call["id"]: call for call in (*calls, *invalid)})
+                    invalid.append(validated)
+            self._replace_call_blocks({call["id"]: call for call in (*calls, *invalid)})
         self.tool_calls = calls
         self.invalid_tool_calls = invalid
         return self
 
-    def _settle_content(self, calls: dict[str | None, Any]) -> None:
+    def _replace_call_blocks(self, calls: dict[str | None, Any]) -> None:
         if isinstance(self.content, list):
             self.content = [
                 calls.get(block.get("id"), block)
@@ -88,14 +88,14 @@ class AnswerChunk(_FinishedAnswer):
             ]
 
     def __radd__(self, other: Any) -> Any:
-        """Come second to a plain chunk, which must not judge in our place."""
+        """Add to a plain chunk, whose own addition would complete the calls."""
         if not isinstance(other, AIMessageChunk):
             return NotImplemented
         fields = {name: value for name, value in other.__dict__.items() if name != "type"}
         return add_ai_message_chunks(type(self)(**fields), self)
 
     def __eq__(self, other: object) -> bool:
-        """Compare as any two chunks compare, whatever their classes."""
+        """Compare with a chunk of any class, as chunks of one class compare."""
         if not isinstance(other, AIMessageChunk):
             return NotImplemented
         return self.__dict__ == other.__dict__ and self.__pydantic_extra__ == other.__pydantic_extra__
@@ -104,114 +104,181 @@ class AnswerChunk(_FinishedAnswer):
 
     @classmethod
     def lc_id(cls) -> list[str]:
-        """Serialise as `AIMessageChunk`, which every LangChain can load."""
+        """Return the id of `AIMessageChunk`, which every LangChain can load."""
         return AIMessageChunk.lc_id()
 
     def to_json(self) -> Any:
-        """Serialise; with an invalid call as a whole message, since a loaded chunk would judge again."""
+        """Serialise; with an invalid call as a complete message, since a loaded chunk would complete the call."""
         if not self.invalid_tool_calls:
             return super().to_json()
         skipped = ("type", "tool_call_chunks", "chunk_position")
         return AIMessage(**{name: value for name, value in self.__dict__.items() if name not in skipped}).to_json()
 
 
-def _judge(chunk: ToolCallChunk, error: str | None) -> ToolCall | InvalidToolCall:
+def _validated(chunk: ToolCallChunk, error: str | None) -> ToolCall | InvalidToolCall:
     arguments = chunk["args"] or ""
     if error is None:
         text = "{}" if arguments.strip() in ("", "null") else arguments
         try:
             args = CompleteCall(chunk["id"] or "", chunk["name"] or "", text).parsed()
-        except ValueError as broken:
-            error = str(broken)
+        except ValueError as problem:
+            error = str(problem)
         else:
             return tool_call(name=chunk["name"] or "", args=args, id=chunk["id"])
     return invalid_tool_call(name=chunk["name"] or None, args=arguments or None, id=chunk["id"], error=error)
 
 
-OPENING = ("id", "model", "created", "system_fingerprint")
-"""What the first chunk tells of the answer; all else is told by the last."""
-
-
 class Chunks:
-    """Turns the deltas of one answer into chunks.
+    """Converts the deltas of one answer to chunks.
+
+    The first chunk has the metadata of the response itself, the last one the rest.
 
     Args:
-        tools: The request's tools in OpenAI's shape.
+        tools: The request's tools in OpenAI's format.
     """
 
     def __init__(self, tools: Sequence[dict[str, Any]] | None = None) -> None:
         self._tools = tools
-        self._kept: list[Delta] = []
-        self._opening: dict[str, Any] = {}
-        self._told: set[str] = set()
+        self._deferred: list[Delta] = []
+        self._first: dict[str, Any] = {}
+        self._emitted: set[str] = set()
 
-    def feed(self, deltas: list[Delta]) -> ChatGenerationChunk | None:
-        """Take deltas that arrived together.
+    def push(self, deltas: list[Delta]) -> ChatGenerationChunk | None:
+        """Convert deltas that arrived together.
 
         Returns:
-            Their chunk, None if they tell nothing that cannot wait for the next.
+            Their chunk; None if they have nothing that cannot wait for the next.
         """
         text = reasoning = ""
         calls: dict[int, ToolCallChunk] = {}
-        beside: dict[str, Any] = {}
+        info: dict[str, Any] = {}
         for delta in deltas:
             if isinstance(delta, TextDelta):
                 text += delta.text
             elif isinstance(delta, ReasoningDelta):
                 reasoning += delta.text
             elif isinstance(delta, Logprobs):
-                beside.setdefault("logprobs", {"content": []})["content"] += delta.tokens
+                info.setdefault("logprobs", {"content": []})["content"] += delta.tokens
             elif isinstance(delta, Metadata):
-                self._learn(delta.values, beside)
+                self._add_metadata(delta.values, info)
             else:
-                self._kept.append(delta)
+                self._deferred.append(delta)
                 if isinstance(delta, ToolCallDelta):
-                    _add(calls, delta)
-        if not (text or reasoning or calls or beside):
+                    _add_call(calls, delta)
+        if not (text or reasoning or calls or info):
             return None
-        opening, self._opening = self._opening, {}
+        first, self._first = self._first, {}
         message = message_chunk(
-            AnswerChunk,
             text,
             {"reasoning_content": reasoning} if reasoning else {},
-            {"model_provider": PROVIDER, **opening, **beside},
+            {"model_provider": PROVIDER, **first, **info},
             list(calls.values()),
         )
-        return generation_chunk(message, beside or None)
+        return generation_chunk(message, info or None)
 
-    def _learn(self, values: dict[str, Any], beside: dict[str, Any]) -> None:
+    def _add_metadata(self, values: dict[str, Any], info: dict[str, Any]) -> None:
         later = {}
         for name, value in values.items():
             if value is None:
                 continue
             if name == "token_ids":
-                beside.setdefault(name, []).extend(value)
-            elif name not in OPENING:
+                info.setdefault(name, []).extend(value)
+            elif name not in metadata.OPENING:
                 later[name] = value
-            elif name not in self._told:
-                self._told.add(name)
-                self._opening[RENAMED.get(name, name)] = value
+            elif name not in self._emitted:
+                self._emitted.add(name)
+                self._first[RENAMED.get(name, name)] = value
         if later:
-            self._kept.append(Metadata(later))
+            self._deferred.append(Metadata(later))
 
-    def end(self) -> ChatGenerationChunk:
-        """Give the last chunk."""
-        answer = fold(self._kept, tools=self._tools)
-        ending = ending_metadata(answer)
+    def finish(self) -> ChatGenerationChunk:
+        """Return the last chunk."""
+        answer = fold(self._deferred, tools=self._tools)
+        end = response_end_metadata(answer)
         message = AnswerChunk(
             content="",
-            response_metadata={"model_provider": PROVIDER, **self._opening, **answer.metadata, **ending},
+            response_metadata={"model_provider": PROVIDER, **self._first, **answer.metadata, **end},
             usage_metadata=usage_metadata(answer.usage),
             chunk_position="last",
         )
-        info = {name: ending[name] for name in ("finish_reason", "stop_reason") if name in ending}
+        info = {name: end[name] for name in ("finish_reason", "stop_reason") if name in end}
         return ChatGenerationChunk(message=message, generation_info=info or None)
 
 
-def _add(calls: dict[int, ToolCallChunk], delta: ToolCallDelta) -> None:
-    """Put a piece of a call to what the chunk has of that call already."""
+def _add_call(calls: dict[int, ToolCallChunk], delta: ToolCallDelta) -> None:
+    """Add a piece of a call to what the chunk has of that call already."""
     if delta.index in calls:
         call = calls[delta.index]
         call["args"] = (call["args"] or "") + delta.arguments
     else:
         calls[delta.index] = tool_call_chunk(name=delta.name, args=delta.arguments, id=delta.id, index=delta.index)
+
+
+# Chunks without validation, which takes most of the time of a chunk: see `vllm_connect.adapters.unvalidated`.
+
+MESSAGE_FIELDS = (
+    "content",
+    "additional_kwargs",
+    "response_metadata",
+    "type",
+    "name",
+    "id",
+    "tool_calls",
+    "invalid_tool_calls",
+    "usage_metadata",
+    "tool_call_chunks",
+    "chunk_position",
+)
+OTHER_FIELDS = other_fields(AnswerChunk, MESSAGE_FIELDS)
+OTHER_GENERATION_FIELDS = other_fields(ChatGenerationChunk, ("text", "generation_info", "type", "message"))
+
+
+def message_chunk(
+    content: str,
+    additional_kwargs: dict[str, Any],
+    response_metadata: dict[str, Any],
+    tool_call_chunks: list[ToolCallChunk],
+) -> AnswerChunk:
+    """Build a chunk that is not the last one, as the constructor does; the arguments are kept."""
+    values: dict[str, Any] = {
+        "content": content,
+        "additional_kwargs": additional_kwargs,
+        "response_metadata": response_metadata,
+        "type": "AIMessageChunk",
+        "name": None,
+        "id": None,
+        "tool_calls": [],
+        "invalid_tool_calls": [],
+        "usage_metadata": None,
+        "tool_call_chunks": tool_call_chunks,
+        "chunk_position": None,
+    }
+    for name, field in OTHER_FIELDS:
+        values[name] = field.get_default(call_default_factory=True)
+    fields_set = {"content", "additional_kwargs", "response_metadata", "tool_call_chunks"}
+    if tool_call_chunks:
+        fields_set.update(("tool_calls", "invalid_tool_calls"))
+    built = object.__new__(AnswerChunk)
+    set_fields(built, values)
+    set_fields_set(built, fields_set)
+    set_extra(built, {})
+    set_private(built, None)
+    return built
+
+
+def generation_chunk(message: AIMessageChunk, generation_info: dict[str, Any] | None) -> ChatGenerationChunk:
+    """Build the generation of a chunk, as the constructor does; the arguments are kept."""
+    values = {
+        "text": message.text,
+        "generation_info": generation_info,
+        "type": "ChatGenerationChunk",
+        "message": message,
+    }
+    for name, field in OTHER_GENERATION_FIELDS:
+        values[name] = field.get_default(call_default_factory=True)
+    built = object.__new__(ChatGenerationChunk)
+    set_fields(built, values)
+    set_fields_set(built, {"text", "generation_info", "message"})
+    set_extra(built, None)
+    set_private(built, None)
+    return built

@@ -1,6 +1,6 @@
-"""Errors with two parents: the core's tree, and langchain-core's `ModelError` family.
+"""Errors with two parents: the tree of `vllm_connect`, and langchain-core's `ModelError` family.
 
-Code that catches either keeps working: a 400 that says "This model's maximum context length is 4096 tokens" is
+Programs that catch either work: a 400 that says "This model's maximum context length is 4096 tokens" is
 `vllm_connect.ContextOverflowError` and `langchain_core.exceptions.ContextOverflowError`, on which summarising
 middleware acts, and `is_retryable` tells retrying middleware what to do.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import vllm_connect as core
 from langchain_core import exceptions as langchain
+from vllm_connect import adapters
 
 __all__ = [
     "AuthenticationError",
@@ -38,7 +39,7 @@ __all__ = [
 
 
 class VllmError(core.VllmError, langchain.ModelError):
-    """Anything `ChatVllm` raises on purpose."""
+    """Base class of the errors that `ChatVllm` raises."""
 
 
 class ConfigurationError(VllmError, core.ConfigurationError, langchain.ModelInvalidRequestError):
@@ -46,35 +47,35 @@ class ConfigurationError(VllmError, core.ConfigurationError, langchain.ModelInva
 
 
 class StreamingDisabledError(ConfigurationError, core.StreamingDisabledError):
-    """A stream was asked for where the configuration forbids streaming."""
+    """A stream was requested, and the configuration does not allow streaming."""
 
 
 class TransportError(VllmError, core.TransportError):
-    """The way to the server failed."""
+    """The request or the response could not be transferred."""
 
 
 class ConnectionFailedError(TransportError, core.ConnectionFailedError, langchain.ModelConnectionError):
-    """The server was not reached, or it hung up before it answered."""
+    """The server was not reached, or it closed the connection before it answered."""
 
 
 class RequestTimeoutError(TransportError, core.RequestTimeoutError, langchain.ModelTimeoutError):
-    """A timer ran out; `phase` says which."""
+    """A timeout expired; `phase` names it."""
 
 
 class StreamInterruptedError(TransportError, core.StreamInterruptedError, langchain.ModelConnectionError):
-    """The answer was cut; `partial` holds what came and must not be taken for the answer."""
+    """The stream ended early; `partial` is what arrived, which is not the answer."""
 
 
 class ProtocolError(VllmError, core.ProtocolError, langchain.ModelAPIError):
-    """The answer is not what the API promises."""
+    """The response is not what the API specifies."""
 
 
 class ConstraintError(VllmError, core.ConstraintError):
-    """The server did not enforce what was asked: a schema, a required tool, a named tool."""
+    """The server did not enforce what was requested: a schema, a required tool, a named tool."""
 
 
-class StructuredOutputError(ConstraintError, langchain.OutputParserException):
-    """The answer does not have the form of the schema; `llm_output` is its text."""
+class StructuredOutputError(ConstraintError, adapters.StructuredOutputError, langchain.OutputParserException):
+    """The answer does not match the schema; `llm_output` is its text, `code` is `truncated`, `empty` or `schema`."""
 
     def __init__(self, message: str, *, llm_output: str | None = None, **facts: Any) -> None:
         ConstraintError.__init__(self, message, **facts)
@@ -88,15 +89,15 @@ class RefusalError(VllmError, core.RefusalError):
 
 
 class StatusError(VllmError, core.StatusError):
-    """The server answered with an error."""
+    """The server answered with an error status."""
 
 
 class BadRequestError(StatusError, core.BadRequestError, langchain.ModelInvalidRequestError):
-    """The server rejects the request; sending it again does not help."""
+    """The server rejects the request; retrying does not help."""
 
 
 class ContextOverflowError(BadRequestError, core.ContextOverflowError, langchain.ContextOverflowError):
-    """The prompt, or prompt and answer, do not fit the model's context window."""
+    """The prompt, or prompt and answer, exceed the model's context window."""
 
 
 class ToolParserMissingError(BadRequestError, core.ToolParserMissingError):
@@ -104,11 +105,11 @@ class ToolParserMissingError(BadRequestError, core.ToolParserMissingError):
 
 
 class AuthenticationError(StatusError, core.AuthenticationError, langchain.ModelAuthenticationError):
-    """The key is missing or wrong."""
+    """The API key is missing or wrong."""
 
 
 class PermissionDeniedError(StatusError, core.PermissionDeniedError, langchain.ModelPermissionDeniedError):
-    """The key does not allow this."""
+    """The API key does not allow this."""
 
 
 class ModelNotFoundError(StatusError, core.ModelNotFoundError, langchain.ModelNotFoundError):
@@ -116,14 +117,14 @@ class ModelNotFoundError(StatusError, core.ModelNotFoundError, langchain.ModelNo
 
 
 class RateLimitedError(StatusError, core.RateLimitedError, langchain.ModelRateLimitError):
-    """Too many requests; `retry_after` says how long to wait, where the server told."""
+    """Too many requests; `retry_after` is how long to wait, if the server says so."""
 
 
 class ServerFailureError(StatusError, core.ServerFailureError, langchain.ModelAPIError):
     """The server failed or is overloaded."""
 
 
-OURS: dict[type[core.VllmError], type[VllmError]] = {
+COUNTERPARTS: dict[type[core.VllmError], type[VllmError]] = {
     core.VllmError: VllmError,
     core.ConfigurationError: ConfigurationError,
     core.StreamingDisabledError: StreamingDisabledError,
@@ -144,32 +145,32 @@ OURS: dict[type[core.VllmError], type[VllmError]] = {
     core.RateLimitedError: RateLimitedError,
     core.ServerFailureError: ServerFailureError,
 }
-"""The class that stands for each of the core's."""
+"""The class for each error class of `vllm_connect`."""
 
 
 def as_model_error(error: core.VllmError) -> VllmError:
-    """Give an error of the core its second parent.
+    """Convert an error of `vllm_connect` to one that is also a `ModelError`.
 
     Args:
-        error: An error of the core.
+        error: The error.
 
     Returns:
-        The same error as a `ModelError`: same message, same facts, same traceback. `is_retryable` is what the
-        core says of this very error, and what langchain-core says of its kind where the core says nothing.
+        The same error: same message, attributes and traceback. `is_retryable` is the error's own `retryable` if it has
+        one, else that of its class in langchain-core.
     """
     if isinstance(error, VllmError):
         return error
-    kind = next(OURS[parent] for parent in type(error).__mro__ if parent in OURS)
-    ours = kind(*error.args)
-    ours.__dict__.update(error.__dict__)
+    kind = next(COUNTERPARTS[parent] for parent in type(error).__mro__ if parent in COUNTERPARTS)
+    converted = kind(*error.args)
+    converted.__dict__.update(error.__dict__)
     if "retryable" in error.__dict__:
-        ours.is_retryable = error.retryable
-    ours.__cause__ = error.__cause__
-    return ours.with_traceback(error.__traceback__)
+        converted.is_retryable = error.retryable
+    converted.__cause__ = error.__cause__
+    return converted.with_traceback(error.__traceback__)
 
 
 class _ModelErrors:
-    """Raises errors of the core as `ModelError`s; this is the one place where they pass."""
+    """Converts errors of `vllm_connect` that leave the context to `ModelError`s."""
 
     def __enter__(self) -> None:
         pass
@@ -178,9 +179,9 @@ class _ModelErrors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, core.VllmError):
-            ours = as_model_error(error)
-            raise ours from ours.__cause__
+            converted = as_model_error(error)
+            raise converted from converted.__cause__
 
 
 model_errors = _ModelErrors()
-"""`with model_errors:`; it keeps nothing, and so there is one for all."""
+"""`with model_errors:`; it has no state."""

@@ -1,7 +1,7 @@
-"""`init_chat_model("vllm:demo")`, for those who ask for it.
+"""`init_chat_model("vllm:demo")`, after a call of `register()`.
 
-LangChain looks providers up in a table of its own and has no way for others to enter it, so an entry is made there,
-by an explicit call and never by an import. Source: _BUILTIN_PROVIDERS (langchain/chat_models/base.py, 1.4).
+LangChain finds providers in a private table and offers no way to add one, so an entry is added there, by an explicit
+call and never by an import. Source: _BUILTIN_PROVIDERS (langchain/chat_models/base.py, 1.4).
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ __all__ = ["register"]
 
 
 def register() -> None:
-    """Make `init_chat_model("vllm:<model>")` and `create_agent("vllm:<model>")` work.
+    """Register `vllm` as a provider for `init_chat_model("vllm:<model>")` and `create_agent("vllm:<model>")`.
 
     Raises:
-        ConfigurationError: `langchain` is not installed, or this version of it keeps its table elsewhere.
+        ConfigurationError: `langchain` is not installed, or this version of it has no such table.
     """
     try:
         from langchain.chat_models import base  # noqa: PLC0415 - an optional package
@@ -29,8 +29,8 @@ def register() -> None:
             "register() needs the langchain package, version 1.4 or a similar one: "
             "install it, or pass ChatVllm(...) itself where a model is expected"
         ) from None
-    providers[PROVIDER] = ("langchain_vllm", "ChatVllm", _make)
+    providers[PROVIDER] = ("langchain_vllm", "ChatVllm", _create)
 
 
-def _make(cls: type[BaseChatModel], **given: Any) -> BaseChatModel:
+def _create(cls: type[BaseChatModel], **given: Any) -> BaseChatModel:
     return cls(**given)

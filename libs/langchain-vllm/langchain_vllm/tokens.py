@@ -1,7 +1,7 @@
-"""Counting tokens with the server's own tokenizer and chat template, so that tools and markup count as they do there.
+"""Token counts by the server's own tokenizer and chat template, so that tools and markup are counted too.
 
-`POST /tokenize {"messages": […], "tools": […]}` answers `{"count": 42, "max_model_len": 4096}`. Callers such as
-`trim_messages` count many beginnings of one conversation many times, so counts are kept.
+`POST /tokenize {"messages": […], "tools": […]}` returns `{"count": 42, "max_model_len": 4096}`. Callers such as
+`trim_messages` count many prefixes of one conversation many times, so counts are cached.
 """
 
 import hashlib
@@ -18,30 +18,30 @@ __all__ = ["TokenCounts", "estimate", "key_of"]
 
 CAPACITY = 4096
 COUNTED = ("chat_template", "chat_template_kwargs", "messages", "model", "reasoning", "tools")
-"""Fields on which the count depends."""
+"""Fields of the request on which the count depends."""
 
 
 class TokenCounts:
-    """The latest counts, by a digest of what was counted; the text itself is not kept."""
+    """The latest counts, by a digest of what was counted; no text is kept."""
 
     def __init__(self) -> None:
         self._counts: OrderedDict[str, int] = OrderedDict()
 
     def __eq__(self, other: object) -> bool:
-        """Make no difference between models."""
+        """Compare equal: counts make no difference between models."""
         return isinstance(other, TokenCounts)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def get(self, key: str) -> int | None:
-        """Look a count up."""
+        """Return a count, None if it is not known."""
         count = self._counts.get(key)
         if count is not None:
             self._counts.move_to_end(key)
         return count
 
-    def put(self, key: str, count: int) -> int:
-        """Keep a count, and give it back."""
+    def add(self, key: str, count: int) -> int:
+        """Add a count, and return it."""
         self._counts[key] = count
         while len(self._counts) > CAPACITY:
             self._counts.popitem(last=False)
@@ -49,13 +49,13 @@ class TokenCounts:
 
 
 def key_of(base_url: str, request: ChatRequest) -> str:
-    """Digest what a count depends on."""
+    """Return a digest of what a count depends on."""
     counted = {name: getattr(request, name) for name in COUNTED}
     text = json.dumps([base_url, counted], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def estimate(messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]] | None) -> int:
-    """Estimate a count where the server cannot count, as when its template refuses half a conversation."""
+    """Estimate a count if the server cannot count, for example because its template rejects half a conversation."""
     count = count_tokens_approximately(messages)
     return count + (count_tokens_approximately([json.dumps(tools, ensure_ascii=False)]) if tools else 0)

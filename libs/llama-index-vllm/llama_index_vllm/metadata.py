@@ -1,7 +1,7 @@
-"""What LlamaIndex knows of the model, asked of the server only when somebody wants to know.
+"""The model's metadata, whose context window is asked of the server only when it is read.
 
-`{"data": [{"id": "demo", "max_model_len": 4096}]}` (`/v1/models`) is `context_window=4096`. `metadata` is read on every
-call, and most readers want to know whether this is a chat model; only a reader of `context_window` makes a request.
+`{"data": [{"id": "demo", "max_model_len": 4096}]}` (`/v1/models`) is `context_window=4096`. `metadata` is read in every
+call, mostly for `is_chat_model`; only reading `context_window` makes a request.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ __all__ = ["ServedMetadata"]
 
 
 class ServedMetadata(LLMMetadata):
-    """Metadata whose `context_window` is looked up when it is read.
+    """Metadata whose `context_window` is determined when it is read.
 
     Args:
-        discover: Tells the context window, in tokens.
-        known: The fields that are known.
+        discover: Returns the context window in tokens.
+        known: The other fields.
     """
 
     _discover: Callable[[], int] = PrivateAttr()
@@ -36,5 +36,5 @@ class ServedMetadata(LLMMetadata):
             return self._discover()
 
     @model_serializer(mode="wrap")
-    def _whole(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _serialize(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {**handler(self), "context_window": self.context_window}

@@ -1,7 +1,7 @@
-"""Names that people bring along from `OpenAILike` and `VllmServer`.
+"""Argument names of `OpenAILike` and `VllmServer`.
 
 `VllmLLM(api_base="http://gpu:8000/v1", max_new_tokens=64)` is `VllmLLM(base_url="http://gpu:8000", max_tokens=64)`
-with a `DeprecationWarning` for each name. What has no counterpart is refused, and the message says what to do instead.
+with a `DeprecationWarning` for each name. A name without a counterpart is refused; the message says what to do instead.
 """
 
 import warnings
@@ -10,7 +10,7 @@ from typing import Any
 
 from vllm_connect import ConfigurationError
 
-__all__ = ["from_elsewhere"]
+__all__ = ["ALIASES", "translate_names"]
 
 ALIASES = {
     "api_base": "base_url",
@@ -21,7 +21,7 @@ ALIASES = {
 }
 
 ADVICE = {
-    "additional_kwargs": "give its entries as arguments of their own; extra_body is one, too",
+    "additional_kwargs": "pass its entries as separate arguments; extra_body is one, too",
     "api_version": "leave it out",
     "best_of": "vLLM has dropped it: use n",
     "openai_like": "leave it out: the chat endpoint is always used",
@@ -31,18 +31,18 @@ ADVICE = {
 }
 
 
-def from_elsewhere(given: Mapping[str, Any], *, stacklevel: int) -> dict[str, Any]:
-    """Rename arguments.
+def translate_names(given: Mapping[str, Any], *, stacklevel: int) -> dict[str, Any]:
+    """Translate arguments to the names of this package.
 
     Args:
-        given: Arguments of a constructor or of a call.
-        stacklevel: Whose line the warning shows, as for `warnings.warn` called here.
+        given: The arguments of a constructor or of a call.
+        stacklevel: The caller whose line the warning shows, as for `warnings.warn` called here.
 
     Returns:
-        The arguments under this package's names.
+        The arguments by their names here.
 
     Raises:
-        ConfigurationError: A name has no counterpart, or two names of one thing are given.
+        ConfigurationError: A name has no counterpart, or two names of one argument are given.
     """
     if not given.keys() & (ALIASES.keys() | ADVICE.keys()):
         return dict(given)
@@ -52,13 +52,13 @@ def from_elsewhere(given: Mapping[str, Any], *, stacklevel: int) -> dict[str, An
             raise ConfigurationError(f"{name} is not an argument here: {ADVICE[name]}")
         known = ALIASES.get(name, name)
         if known in renamed or (known != name and known in given):
-            raise ConfigurationError(f"{name} is another name of {known}, and both are given: give {known} alone")
+            raise ConfigurationError(f"{name} is another name of {known}, and both are given: pass {known} only")
         if known != name:
             warnings.warn(f"{name} is called {known} here", DeprecationWarning, stacklevel=stacklevel)
-        renamed[known] = _without_native_path(value) if name == "api_url" else value
+        renamed[known] = _without_generate_path(value) if name == "api_url" else value
     return renamed
 
 
-def _without_native_path(url: Any) -> Any:
-    """Cut the path of vLLM's demonstration server, which `VllmServer` is used with."""
+def _without_generate_path(url: Any) -> Any:
+    """Remove the path of vLLM's demonstration server, which `VllmServer` is used with."""
     return url.rstrip("/").removesuffix("/generate") if isinstance(url, str) else url

@@ -1,33 +1,36 @@
-"""Tools: what a request says of them, and which calls of an answer may be run.
+"""Tools in a request, and the tool calls of an answer that may be run.
 
 `chat_with_tools([add], user_msg="1 + 2?")` sends `"tools": [{"type": "function", "function": {"name": "add", …}}],
-"tool_choice": "auto", "parallel_tool_calls": false`; without tools none of the three is sent, since vLLM refuses
-them. Arguments of an ended answer that are no whole JSON object raise `ToolCallArgumentsError`: they are never
-completed, never `{}`, never run.
+"tool_choice": "auto", "parallel_tool_calls": false`; without tools none of the three is sent, since vLLM rejects them.
+Arguments of a complete answer that are not a complete JSON object raise `ToolCallArgumentsError`: they are never
+completed, never replaced by `{}`, never run.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
-from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
-from llama_index.core.tools.types import BaseTool
-from typing_extensions import override
+from llama_index.core.tools.types import BaseTool, ToolMetadata
 from vllm_connect import ConfigurationError, Delta, Finish, InvalidToolCall, ToolCallDelta, VllmError, fold
+from vllm_connect.adapters import IdentityCache, PartialObject
 
-from llama_index_vllm.descriptions import described
 from llama_index_vllm.messages import calls_of
-from llama_index_vllm.partial import PartialObject
 
-__all__ = ["ToolCallArgumentsError", "ToolCalling", "first_call_only", "tool_spec"]
+__all__ = [
+    "ToolCallArgumentsError",
+    "chat_arguments",
+    "keep_first_call",
+    "to_wire_tool",
+    "tool_selections",
+]
 
 
 class ToolCallArgumentsError(VllmError, ValueError):
-    """The model wrote a tool call that must not be run: truncated, malformed or nameless.
+    """The model wrote a tool call that must not be run: truncated, malformed or without a name.
 
     Attributes:
-        calls: The calls, each with its id, name, arguments as far as written, and the reason.
+        calls: The calls, each with its id, name, arguments as far as written, and the error.
     """
 
     code = "tool_call_arguments"
@@ -37,164 +40,126 @@ class ToolCallArgumentsError(VllmError, ValueError):
         self.calls = tuple(calls)
 
 
-def tool_spec(tool: BaseTool | Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
-    """Describe a tool in OpenAI's shape.
+# The request
+
+
+def to_wire_tool(tool: BaseTool | Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+    """Convert a tool to OpenAI's format.
 
     Args:
-        tool: A tool of LlamaIndex, or a description that is in OpenAI's shape already.
-        strict: Ask for arguments that fit the schema. The key is sent only if it is wanted: some servers refuse it.
+        tool: A tool of LlamaIndex, or a dict in OpenAI's format.
+        strict: Request arguments that match the schema. The key is sent only if True: some servers reject it.
     """
-    spec = dict(tool) if isinstance(tool, Mapping) else dict(described(tool.metadata))
+    wire_tool = dict(tool) if isinstance(tool, Mapping) else dict(_converted(tool.metadata))
     if strict:
-        spec = {**spec, "function": {**spec["function"], "strict": True}}
-    return spec
+        wire_tool = {**wire_tool, "function": {**wire_tool["function"], "strict": True}}
+    return wire_tool
 
 
-def first_call_only(message: ChatMessage) -> None:
-    """Cut a message to its first tool call, in its blocks and in `additional_kwargs`."""
-    first = next((block for block in message.blocks if isinstance(block, ToolCallBlock)), None)
-    message.blocks = [block for block in message.blocks if block is first or not isinstance(block, ToolCallBlock)]
-    mirror = message.additional_kwargs.get("tool_calls")
-    if mirror and len(mirror) > 1:
-        message.additional_kwargs = {**message.additional_kwargs, "tool_calls": mirror[:1]}
+def _converted(metadata: ToolMetadata) -> dict[str, Any]:
+    """Convert a tool's metadata, once per object; a subclass may return something else each time."""
+    if type(metadata) is not ToolMetadata:
+        return metadata.to_openai_tool(skip_length_check=True)
+    return _CONVERTED.get(metadata, lambda: metadata.to_openai_tool(skip_length_check=True))
 
 
-class ToolCalling(FunctionCallingLLM):
-    """Function calling, as LlamaIndex's agents and programs use it."""
-
-    strict: bool = False
-    """Ask for tool arguments that fit their schema; not every server takes it."""
-
-    @override
-    def _prepare_chat_with_tools(
-        self,
-        tools: Sequence[BaseTool],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,
-        allow_parallel_tool_calls: bool = False,
-        tool_required: bool = False,
-        tool_choice: str | dict[str, Any] | bool | None = None,
-        strict: bool | None = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        """Prepare the arguments of `chat`.
-
-        Args:
-            tools: The tools; with none of them, nothing about tools is sent.
-            user_msg: A message to put after the history.
-            chat_history: The conversation; it is not changed.
-            verbose: Not used.
-            allow_parallel_tool_calls: Let the model write several calls in one answer.
-            tool_required: Make it call a tool.
-            tool_choice: `auto`, `none`, `required`, `any`, a tool's name or a dict; goes before `tool_required`.
-            strict: Ask for arguments that fit their schema; None is the model's own setting.
-            kwargs: Further arguments of `chat`.
-        """
-        messages = list(chat_history or ())
-        if user_msg is not None:
-            messages.append(
-                ChatMessage(role=MessageRole.USER, content=user_msg) if isinstance(user_msg, str) else user_msg
-            )
-        prepared: dict[str, Any] = {"messages": messages, **kwargs}
-        if not tools:
-            return prepared
-        wanted = self.strict if strict is None else strict
-        specs = [tool_spec(tool, strict=wanted) for tool in tools]
-        wire_names = _wire_names(tools, specs)
-        if tool_choice is None:
-            tool_choice = "required" if tool_required else "auto"
-        elif isinstance(tool_choice, str):
-            tool_choice = wire_names.get(tool_choice, tool_choice)
-        prepared["tools"] = specs
-        prepared["tool_choice"] = tool_choice
-        prepared.setdefault("parallel_tool_calls", allow_parallel_tool_calls)
-        if wire_names:
-            prepared["wire_names"] = wire_names
-        return prepared
-
-    @override
-    def _validate_chat_with_tools_response(
-        self,
-        response: ChatResponse,
-        tools: Sequence[BaseTool],
-        allow_parallel_tool_calls: bool = False,
-        **kwargs: Any,
-    ) -> ChatResponse:
-        """Keep the first call alone where parallel calls are not allowed; streams are cut in the same way."""
-        if not kwargs.get("parallel_tool_calls", allow_parallel_tool_calls):
-            first_call_only(response.message)
-        return response
-
-    @override
-    def get_tool_calls_from_response(
-        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
-    ) -> list[ToolSelection]:
-        """Read the calls that may be run.
-
-        Args:
-            response: A whole answer, or a chunk of a stream; in a chunk before the last, arguments are what has
-                come of them, for show.
-            error_on_no_tool_call: Raise where there is no call.
-            kwargs: Not used.
-
-        Returns:
-            The calls in order, arguments as a dict.
-
-        Raises:
-            ToolCallArgumentsError: The answer has ended and a call must not be run.
-            ValueError: There is no call.
-        """
-        invalid = response.additional_kwargs.get("invalid_tool_calls")
-        if invalid:
-            _refuse([InvalidToolCall(**call) for call in invalid])
-        ended = response.delta is None or response.additional_kwargs.get("finish_reason") is not None
-        calls = calls_of(response.message)
-        if not calls and error_on_no_tool_call:
-            raise ValueError(f"Expected at least one tool call, but got {len(calls)} tool calls.")
-        return [_selection(call, position, ended=ended) for position, call in enumerate(calls)]
+def _fingerprint(metadata: ToolMetadata) -> object:
+    return metadata.name, metadata.description, metadata.fn_schema
 
 
-def _wire_names(tools: Sequence[BaseTool], specs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """List what tools are called in the request, by LlamaIndex's name, where the two differ."""
-    names = {_name(tool, spec): spec["function"]["name"] for tool, spec in zip(tools, specs, strict=True)}
+_CONVERTED: IdentityCache[ToolMetadata, dict[str, Any]] = IdentityCache(_fingerprint)
+
+
+def chat_arguments(
+    tools: Sequence[BaseTool],
+    user_msg: str | ChatMessage | None,
+    chat_history: Sequence[ChatMessage] | None,
+    *,
+    tool_choice: str | dict[str, Any] | bool | None,
+    strict: bool,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Build the arguments of `chat` for a call with tools; see `VllmLLM._prepare_chat_with_tools`."""
+    messages = list(chat_history or ())
+    if user_msg is not None:
+        messages.append(ChatMessage(role=MessageRole.USER, content=user_msg) if isinstance(user_msg, str) else user_msg)
+    arguments: dict[str, Any] = {"messages": messages, **kwargs}
+    if not tools:
+        arguments.pop("parallel_tool_calls", None)
+        return arguments
+    wire_tools = [to_wire_tool(tool, strict=strict) for tool in tools]
+    wire_names = _wire_names(tools, wire_tools)
+    arguments["tools"] = wire_tools
+    arguments["tool_choice"] = wire_names.get(tool_choice, tool_choice) if isinstance(tool_choice, str) else tool_choice
+    if wire_names:
+        arguments["wire_names"] = wire_names
+    return arguments
+
+
+def _wire_names(tools: Sequence[BaseTool], wire_tools: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the names of tools in the request by their names in LlamaIndex, if the two differ."""
+    names = {_name(tool, wire): wire["function"]["name"] for tool, wire in zip(tools, wire_tools, strict=True)}
     if len(set(names.values())) < len(names):
         raise ConfigurationError(
-            "two tools have the same name once what is not a letter, a digit, - or _ is replaced by _: rename one"
+            "two tools have the same name after replacing everything but letters, digits, - and _ with _: rename one"
         )
     return {name: wire for name, wire in names.items() if name != wire}
 
 
-def _name(tool: BaseTool | Mapping[str, Any], spec: Mapping[str, Any]) -> str:
-    return str(spec["function"]["name"]) if isinstance(tool, Mapping) else tool.metadata.get_name()
+def _name(tool: BaseTool | Mapping[str, Any], wire_tool: Mapping[str, Any]) -> str:
+    return str(wire_tool["function"]["name"]) if isinstance(tool, Mapping) else tool.metadata.get_name()
 
 
-def _selection(call: ToolCallBlock, position: int, *, ended: bool) -> ToolSelection:
+# The answer
+
+
+def keep_first_call(message: ChatMessage) -> None:
+    """Remove all tool calls but the first, from the blocks and from `additional_kwargs`."""
+    first = next((block for block in message.blocks if isinstance(block, ToolCallBlock)), None)
+    message.blocks = [block for block in message.blocks if block is first or not isinstance(block, ToolCallBlock)]
+    openai_calls = message.additional_kwargs.get("tool_calls")
+    if openai_calls and len(openai_calls) > 1:
+        message.additional_kwargs = {**message.additional_kwargs, "tool_calls": openai_calls[:1]}
+
+
+def tool_selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
+    """Return the calls that may be run; see `VllmLLM.get_tool_calls_from_response`."""
+    invalid = response.additional_kwargs.get("invalid_tool_calls")
+    if invalid:
+        raise _arguments_error([InvalidToolCall(**call) for call in invalid])
+    ended = response.delta is None or response.additional_kwargs.get("finish_reason") is not None
+    calls = calls_of(response.message)
+    if not calls and error_on_no_tool_call:
+        raise ValueError(f"Expected at least one tool call, but got {len(calls)} tool calls.")
+    return [_selection(call, index, ended=ended) for index, call in enumerate(calls)]
+
+
+def _selection(call: ToolCallBlock, index: int, *, ended: bool) -> ToolSelection:
     kwargs = call.tool_kwargs
     if isinstance(kwargs, str):
-        kwargs = _read(call, kwargs) if ended else _so_far(kwargs)
-    return ToolSelection(tool_id=call.tool_call_id or f"call_{position}", tool_name=call.tool_name, tool_kwargs=kwargs)
+        kwargs = _parsed(call, kwargs) if ended else _parsed_part(kwargs)
+    return ToolSelection(tool_id=call.tool_call_id or f"call_{index}", tool_name=call.tool_name, tool_kwargs=kwargs)
 
 
-def _so_far(arguments: str) -> dict[str, Any]:
+def _parsed_part(arguments: str) -> dict[str, Any]:
     partial = PartialObject()
-    partial.read(arguments)
+    partial.update(arguments)
     return partial.value
 
 
-def _read(call: ToolCallBlock, arguments: str) -> dict[str, Any]:
-    """Read arguments by the rule of every other answer: one strict JSON object, or nothing."""
-    whole: list[Delta] = [ToolCallDelta(0, call.tool_call_id or "", call.tool_name, arguments), Finish("tool_calls")]
-    judged = fold(whole)
-    if judged.invalid_tool_calls:
-        _refuse(judged.invalid_tool_calls)
-    return judged.tool_calls[0].parsed()
+def _parsed(call: ToolCallBlock, arguments: str) -> dict[str, Any]:
+    """Parse arguments as those of every other answer: one strict JSON object."""
+    deltas: list[Delta] = [ToolCallDelta(0, call.tool_call_id or "", call.tool_name, arguments), Finish("tool_calls")]
+    answer = fold(deltas)
+    if answer.invalid_tool_calls:
+        raise _arguments_error(answer.invalid_tool_calls)
+    return answer.tool_calls[0].parsed()
 
 
-def _refuse(calls: Sequence[InvalidToolCall]) -> None:
-    reasons = "; ".join(f"{call.name or 'a nameless call'}: {call.error}" for call in calls)
-    raise ToolCallArgumentsError(
-        f"the model wrote a tool call that must not be run ({reasons}); "
-        "if the answer was cut, raise max_tokens, else ask the model again",
+def _arguments_error(calls: Sequence[InvalidToolCall]) -> ToolCallArgumentsError:
+    reasons = "; ".join(f"{call.name or 'a call without a name'}: {call.error}" for call in calls)
+    return ToolCallArgumentsError(
+        f"the model wrote a tool call that must not be run ({reasons}); if the answer was truncated, raise max_tokens, "
+        "else ask the model again",
         calls,
     )

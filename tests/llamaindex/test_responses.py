@@ -1,4 +1,4 @@
-"""How deltas become responses: whole ones, and streams whose chunks repeat what came before."""
+"""Deltas are converted to complete responses, and to chunks that repeat what came before."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,16 +16,17 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
-from llama_index_vllm.answer import Answer, Terms, to_completion_response
-from llama_index_vllm.construct import (
+from llama_index_vllm.responses import (
+    ResponseChunks,
+    ResponseConverter,
     assistant_message,
     chat_response,
     completion_response,
     text_block,
     thinking_block,
+    to_completion_response,
     tool_call_block,
 )
-from llama_index_vllm.partial import PartialObject
 from pydantic import BaseModel
 from vllm_connect import (
     Delta,
@@ -58,13 +59,13 @@ ANSWER: list[Delta] = [
 ]
 
 
-def chunks(groups: Sequence[Sequence[Delta]], terms: Terms | None = None) -> list[ChatResponse]:
-    answer = Answer(terms or Terms())
-    return [chunk for group in groups if (chunk := answer.take(group)) is not None]
+def chunks(groups: Sequence[Sequence[Delta]], converter: ResponseConverter | None = None) -> list[ChatResponse]:
+    stream = ResponseChunks(converter or ResponseConverter())
+    return [chunk for group in groups if (chunk := stream.push(group)) is not None]
 
 
-def singly(deltas: Sequence[Delta], terms: Terms | None = None) -> list[ChatResponse]:
-    return chunks([[delta] for delta in deltas], terms)
+def singly(deltas: Sequence[Delta], converter: ResponseConverter | None = None) -> list[ChatResponse]:
+    return chunks([[delta] for delta in deltas], converter)
 
 
 def raw(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
@@ -73,8 +74,8 @@ def raw(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
     return response.raw
 
 
-def test_a_stream_ends_in_what_a_whole_answer_is() -> None:
-    whole = Terms().whole([fold(ANSWER)])
+def test_the_last_chunk_equals_a_complete_response() -> None:
+    whole = ResponseConverter().response([fold(ANSWER)])
     last = singly(ANSWER)[-1]
     assert last.message == whole.message
     assert {**whole.additional_kwargs, "thinking_delta": ""} == last.additional_kwargs
@@ -82,14 +83,14 @@ def test_a_stream_ends_in_what_a_whole_answer_is() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=len(ANSWER) - 1, max_size=len(ANSWER) - 1))
-def test_how_deltas_are_grouped_makes_no_difference(cuts: list[bool]) -> None:
+def test_the_grouping_of_deltas_makes_no_difference(cuts: list[bool]) -> None:
     groups: list[list[Delta]] = [[ANSWER[0]]]
     for delta, cut in zip(ANSWER[1:], cuts, strict=True):
         if cut:
             groups.append([delta])
         else:
             groups[-1].append(delta)
-    assert chunks(groups)[-1].message == Terms().whole([fold(ANSWER)]).message
+    assert chunks(groups)[-1].message == ResponseConverter().response([fold(ANSWER)]).message
 
 
 def test_every_chunk_repeats_all_that_came_before() -> None:
@@ -116,7 +117,7 @@ def test_arguments_are_shown_as_far_as_they_go() -> None:
     ]
 
 
-def test_calls_are_mirrored_where_programs_look() -> None:
+def test_calls_are_in_additional_kwargs_too() -> None:
     seen = singly(ANSWER)
     assert all("tool_calls" not in chunk.message.additional_kwargs for chunk in seen[:4])
     assert seen[-1].message.additional_kwargs == {
@@ -127,14 +128,14 @@ def test_calls_are_mirrored_where_programs_look() -> None:
     }
 
 
-def test_blocks_stand_in_one_order() -> None:
-    message = Terms().whole([fold(ANSWER)]).message
+def test_blocks_are_in_a_fixed_order() -> None:
+    message = ResponseConverter().response([fold(ANSWER)]).message
     assert [type(block) for block in message.blocks] == [ThinkingBlock, TextBlock, ToolCallBlock, ToolCallBlock]
 
 
-def test_calls_alone_have_no_text() -> None:
+def test_a_message_of_calls_has_no_text_block() -> None:
     deltas = [*ANSWER[5:]]
-    for message in (Terms().whole([fold(deltas)]).message, singly(deltas)[-1].message):
+    for message in (ResponseConverter().response([fold(deltas)]).message, singly(deltas)[-1].message):
         assert message.content is None
         assert [type(block) for block in message.blocks] == [ToolCallBlock, ToolCallBlock]
 
@@ -145,7 +146,7 @@ def test_an_empty_answer_is_empty_text() -> None:
     assert chunk.additional_kwargs == {"thinking_delta": "", "finish_reason": "stop"}
 
 
-def test_chunks_share_nothing_that_can_change() -> None:
+def test_chunks_share_no_mutable_object() -> None:
     seen = singly(ANSWER)
     before = [chunk.model_dump() for chunk in seen]
     last = seen[-1]
@@ -165,7 +166,7 @@ def test_chunks_share_nothing_that_can_change() -> None:
         assert not kwargs[0] & kwargs[1] or one.additional_kwargs.get("finish_reason")
 
 
-def test_token_counts_stand_where_handlers_look() -> None:
+def test_token_counts_are_where_handlers_look() -> None:
     last = singly(ANSWER)[-1]
     assert raw(last)["usage"] == {
         "prompt_tokens": 3,
@@ -190,15 +191,15 @@ def test_token_counts_stand_where_handlers_look() -> None:
 
 def test_the_key_usage_is_always_there() -> None:
     assert all("usage" in raw(chunk) for chunk in singly(ANSWER))
-    assert raw(Terms().whole([fold([TextDelta("a"), Finish("stop")])]))["usage"] is None
+    assert raw(ResponseConverter().response([fold([TextDelta("a"), Finish("stop")])]))["usage"] is None
 
 
-def test_usage_that_runs_along_is_shown_before_the_end() -> None:
+def test_continuous_usage_is_in_each_chunk() -> None:
     first, last = chunks([[TextDelta("a"), UsageReport(Usage(1, 1, 2))], [Finish("stop"), UsageReport(Usage(1, 2, 3))]])
     assert (first.additional_kwargs["total_tokens"], last.additional_kwargs["total_tokens"]) == (2, 3)
 
 
-def test_raw_has_what_arrived_and_not_what_came_before() -> None:
+def test_raw_has_only_what_arrived_with_the_chunk() -> None:
     seen = singly([*ANSWER[:-2], Metadata({"metrics": {"ttft": 1}}), *ANSWER[-2:]])
     deltas = [raw(chunk)["choices"][0]["delta"] for chunk in seen]
     assert deltas == [
@@ -226,9 +227,9 @@ def _fragment(index: int, arguments: str, **first: str) -> dict[str, Any]:
     return {"index": index, "function": {**name, "arguments": arguments}, **first, **kind}
 
 
-def test_raw_of_a_whole_answer_is_openai_s() -> None:
+def test_raw_of_a_complete_answer_is_in_openai_s_format() -> None:
     answer = fold([*ANSWER[:-2], Finish("stop", "END"), UsageReport(Usage(1, 2, 3))])
-    assert raw(Terms().whole([answer])) == {
+    assert raw(ResponseConverter().response([answer])) == {
         "id": "x",
         "model": "demo",
         "object": "chat.completion",
@@ -263,8 +264,11 @@ TRUNCATED: list[Delta] = [
 ]
 
 
-def test_a_truncated_call_is_text_and_is_named() -> None:
-    for response in (Terms(TOOLS).whole([fold(TRUNCATED, tools=TOOLS)]), singly(TRUNCATED, Terms(TOOLS))[-1]):
+def test_a_truncated_call_is_text_and_listed_as_invalid() -> None:
+    for response in (
+        ResponseConverter(TOOLS).response([fold(TRUNCATED, tools=TOOLS)]),
+        singly(TRUNCATED, ResponseConverter(TOOLS))[-1],
+    ):
         kwargs = [block.tool_kwargs for block in response.message.blocks if isinstance(block, ToolCallBlock)]
         assert kwargs == [{"a": 1}, '{"a": 1, "b']
         (invalid,) = response.additional_kwargs["invalid_tool_calls"]
@@ -272,15 +276,15 @@ def test_a_truncated_call_is_text_and_is_named() -> None:
         assert "length" in invalid["error"]
 
 
-def test_tools_are_called_by_llama_index_s_names() -> None:
-    terms = Terms(names={"add": "my add"})
-    for response in (terms.whole([fold(ANSWER)]), singly(ANSWER, terms)[-1]):
+def test_tools_have_llama_index_s_names_in_responses() -> None:
+    converter = ResponseConverter(tool_names={"add": "my add"})
+    for response in (converter.response([fold(ANSWER)]), singly(ANSWER, converter)[-1]):
         names = {block.tool_name for block in response.message.blocks if isinstance(block, ToolCallBlock)}
         assert names == {call["function"]["name"] for call in response.message.additional_kwargs["tool_calls"]}
         assert names == {"my add"}
 
 
-def test_log_probabilities_are_shown_with_their_chunk() -> None:
+def test_log_probabilities_are_in_the_chunk_of_their_tokens() -> None:
     token = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
     best = {**token, "top_logprobs": [{"token": "b", "logprob": -0.1, "bytes": None}, token]}
     first, second, last = chunks(
@@ -293,19 +297,19 @@ def test_log_probabilities_are_shown_with_their_chunk() -> None:
         [("b", []), ("a", [97])]
     ]
     assert last.logprobs is None
-    whole = Terms().whole([fold([TextDelta("aa"), Logprobs([token]), Logprobs([best]), Finish("stop")])])
+    whole = ResponseConverter().response([fold([TextDelta("aa"), Logprobs([token]), Logprobs([best]), Finish("stop")])])
     assert whole.logprobs == [*first.logprobs, *second.logprobs]
     assert raw(whole)["choices"][0]["logprobs"] == {"content": [token, best]}
 
 
-def test_a_completion_shows_the_same() -> None:
+def test_a_completion_response_has_the_same_content() -> None:
     response = singly(ANSWER)[-1]
     shown = to_completion_response(response)
     assert (shown.text, shown.delta, shown.raw) == ("Hello", "", raw(response))
     assert shown.additional_kwargs == response.additional_kwargs
 
 
-def test_a_message_survives_json() -> None:
+def test_a_message_can_be_serialised_as_json() -> None:
     for chunk in singly(ANSWER):
         assert ChatMessage.model_validate_json(chunk.message.model_dump_json()) == chunk.message
 
@@ -335,28 +339,13 @@ CONSTRUCTED: list[tuple[BaseModel, BaseModel]] = [
 ]
 
 
-@pytest.mark.parametrize(("made", "constructed"), CONSTRUCTED)
-def test_what_is_made_equals_what_a_constructor_makes(made: BaseModel, constructed: BaseModel) -> None:
-    assert made == constructed
-    assert made.__dict__ == constructed.__dict__
-    assert list(made.__dict__) == list(constructed.__dict__)
-    assert made.model_dump_json() == constructed.model_dump_json()
-    assert made.model_copy(deep=True) == constructed
+@pytest.mark.parametrize(("built", "constructed"), CONSTRUCTED)
+def test_an_object_equals_that_of_the_constructor(built: BaseModel, constructed: BaseModel) -> None:
+    assert built == constructed
+    assert built.__dict__ == constructed.__dict__
+    assert list(built.__dict__) == list(constructed.__dict__)
+    assert built.model_dump_json() == constructed.model_dump_json()
+    assert built.model_copy(deep=True) == constructed
     for name in ("__pydantic_extra__", "__pydantic_private__"):
-        assert getattr(made, name) == getattr(constructed, name)
-    assert made.model_fields_set == constructed.model_fields_set
-
-
-def test_growing_arguments_are_read_in_linear_time() -> None:
-    text = '{"text": "' + "word " * 20_000 + '"}'
-    partial = PartialObject()
-    read = sum(end for end in range(1, len(text) + 1, 5) if partial.read(text[:end]))
-    assert read < 40 * len(text)
-    assert not partial.read(text[:-1])
-
-
-@pytest.mark.parametrize("text", ["", "[", "[1]", "nonsense", "{a: 1}"])
-def test_a_text_that_is_no_object_is_nothing_so_far(text: str) -> None:
-    partial = PartialObject()
-    assert not partial.read(text)
-    assert partial.value == {}
+        assert getattr(built, name) == getattr(constructed, name)
+    assert built.model_fields_set == constructed.model_fields_set

@@ -1,6 +1,6 @@
-"""LlamaIndex's callbacks and events around a method, without the loss of its type.
+"""LlamaIndex's callbacks and events around a method, with its type kept.
 
-`@chat_events` is `@llm_chat_callback()`, whose result a type checker knows nothing of.
+`@chat_events` is `@llm_chat_callback()`, which is not typed.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-r"""Content blocks, and the content of a message in OpenAI's shape.
+r"""Content blocks, and the content of a message in OpenAI's format.
 
-Text alone is a string, which every chat template takes: `[TextBlock(text="Hi")]` is `"Hi"`. With anything beside text
-it is a list of parts, `[{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": …}}]`.
+Text only is a string, which every chat template accepts: `[TextBlock(text="Hi")]` is `"Hi"`. With anything else it is
+a list of parts, `[{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": …}}]`.
 Source: ChatCompletionContentPartParam (entrypoints/chat_utils.py, vLLM 0.32.0).
 """
 
@@ -30,30 +30,30 @@ from vllm_connect import ConfigurationError
 __all__ = ["to_content"]
 
 TEXTUAL = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
-"""Media types of documents that can go into a prompt as they are."""
+"""Media types of documents that are sent as text."""
 
 MEDIA = ("image", "audio", "video")
-"""Kinds of media that vLLM takes by URL."""
+"""Kinds of media that vLLM accepts by URL."""
 
 UNKNOWN_MEDIA = "application/octet-stream"
 
 Part = dict[str, Any]
 
 
-def to_content(blocks: Iterable[Any], *, at: int = 0) -> str | list[Part] | None:
-    r"""Turn the blocks of a message into its content.
+def to_content(blocks: Iterable[Any], *, position: int = 0) -> str | list[Part] | None:
+    r"""Convert the blocks of a message to its content.
 
     Args:
-        blocks: Content blocks; those of thinking, tool calls and cache points are passed over.
-        at: The message's index, for errors.
+        blocks: Content blocks; those of thinking, tool calls and cache points are left out.
+        position: The message's position in the conversation, for errors.
 
     Returns:
-        A string where all is text, the blocks joined by `\n`; else a list of parts; None where nothing is content.
+        A string if all of it is text, the blocks joined by `\n`; else a list of parts; None if there is no content.
 
     Raises:
-        ConfigurationError: A block cannot be sent to vLLM; the message says which block of which message, and what to do.
+        ConfigurationError: A block cannot be sent to vLLM; the error names the message and the block, and says what to do.
     """
-    parts = [part for index, block in enumerate(blocks) for part in _placed(block, at, index)]
+    parts = [part for index, block in enumerate(blocks) for part in _located_parts(block, position, index)]
     if not parts:
         return None
     if all(part["type"] == "text" for part in parts):
@@ -61,23 +61,25 @@ def to_content(blocks: Iterable[Any], *, at: int = 0) -> str | list[Part] | None
     return parts
 
 
-def _placed(block: object, at: int, index: int) -> list[Part]:
-    """Write a block; an error says where it stands."""
+def _located_parts(block: object, position: int, index: int) -> list[Part]:
+    """Convert a block; an error names its position."""
     try:
         return _parts(block)
     except ConfigurationError as error:
-        place = f"messages[{at}] block {index} ({type(block).__name__})"
-        raise ConfigurationError(f"{place}: {error.message}") from None
+        location = f"messages[{position}] block {index} ({type(block).__name__})"
+        raise ConfigurationError(f"{location}: {error.message}") from None
 
 
 @singledispatch
 def _parts(block: object) -> list[Part]:
-    raise ConfigurationError(f"vLLM takes no {type(block).__name__}: send its text, image, audio or video instead")
+    raise ConfigurationError(
+        f"vLLM does not accept a {type(block).__name__}: send its text, image, audio or video instead"
+    )
 
 
 @_parts.register(CachePoint)  # vLLM caches prefixes by itself
-@_parts.register(ThinkingBlock)  # goes into a field of its own
-@_parts.register(ToolCallBlock)  # goes into a field of its own
+@_parts.register(ThinkingBlock)  # has its own field
+@_parts.register(ToolCallBlock)  # has its own field
 def _no_content(_block: object) -> list[Part]:
     return []
 
@@ -111,23 +113,23 @@ def _audio(block: AudioBlock) -> list[Part]:
 
 @_parts.register
 def _document(block: DocumentBlock) -> list[Part]:
-    """Read a document that is text, or media that vLLM has a part for; it has none for files."""
+    """Convert a document that is text or media; vLLM has no content part for files."""
     media_type = block.document_mimetype
     if block.url and not (block.data or block.path or block.url.startswith("data:")):
-        raise ConfigurationError("it has a URL, and nothing is downloaded here: read it and give its data")
+        raise ConfigurationError("documents are not downloaded from URLs: read it and pass its data")
     modality = (media_type or "").partition("/")[0]
     if modality in MEDIA:
         kind = f"{modality}_url"
         return [{"type": kind, kind: {"url": f"data:{media_type};base64,{_base64(block.resolve_document)}"}}]
     if media_type and not media_type.startswith(TEXTUAL):
         raise ConfigurationError(
-            f"vLLM takes no documents of type {media_type}: extract the text into a TextBlock, or render ImageBlocks"
+            f"vLLM does not accept documents of type {media_type}: extract the text into a TextBlock, or render ImageBlocks"
         )
     try:
         text = _bytes(block.resolve_document).decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigurationError(
-            "it is no UTF-8 text: extract its text into a TextBlock, or render ImageBlocks"
+            "it is not UTF-8 text: extract its text into a TextBlock, or render ImageBlocks"
         ) from None
     return [{"type": "text", "text": text}]
 
@@ -147,18 +149,18 @@ def _url(url: object) -> str | None:
 
 
 def _bytes(resolve: Callable[[], IOBase]) -> bytes:
-    """Read a block's bytes, from memory or its file."""
+    """Read a block's bytes from memory or from its file."""
     try:
         data: bytes = resolve().read()
     except OSError as error:
         raise ConfigurationError(f"its file cannot be read ({type(error).__name__}): check the path") from None
     except ValueError as error:
-        raise ConfigurationError(f"it has nothing to send ({error}): give its data, a path or a URL") from None
+        raise ConfigurationError(f"it has no data ({error}): pass its data, a path or a URL") from None
     return data
 
 
 def _base64(resolve: Callable[[], IOBase]) -> str:
-    """Read a block's bytes as base64; resolving to base64 leaves an open file's bytes as they are."""
+    """Read a block's bytes as base64; the block's own conversion to base64 ignores open files."""
     return base64.b64encode(_bytes(resolve)).decode("ascii")
 
 

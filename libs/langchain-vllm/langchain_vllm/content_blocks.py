@@ -1,8 +1,8 @@
 """Standard content blocks of answers whose `model_provider` is `vllm`.
 
 A chunk's blocks have the indexes `lc_rs_0` (reasoning), `lc_txt_0` (text) and `lc_tc_0`, `lc_tc_1`, … (calls), by
-which langchain-core puts the pieces together; without them it numbers blocks as their types change, and pieces of
-text and of calls end up in one block. Source: merge_lists (langchain_core/utils/_merge.py, 1.6 to 1.7).
+which langchain-core merges the pieces; without them it numbers blocks as their types change, and pieces of text and of
+calls end up in one block. Source: merge_lists (langchain_core/utils/_merge.py, 1.6 to 1.7).
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ __all__ = ["translate_content", "translate_content_chunk"]
 
 
 def translate_content(message: AIMessage) -> list[ContentBlock]:
-    """List the blocks of a whole answer: its reasoning, its content, its calls."""
+    """List the content blocks of a complete message: its reasoning, its content, its calls."""
     blocks: list[Any] = []
     if reasoning := reasoning_of(message):
         blocks.append({"type": "reasoning", "reasoning": reasoning})
@@ -33,26 +33,28 @@ def _content(message: AIMessage) -> list[Any]:
     if isinstance(message.content, str):
         return [{"type": "text", "text": message.content}] if message.content else []
     blocks = [{"type": "text", "text": b} if isinstance(b, str) else b for b in message.content]
-    return [b for b in blocks if b.get("type") not in OF_THEIR_OWN]
+    return [b for b in blocks if b.get("type") not in FROM_FIELDS]
 
 
-OF_THEIR_OWN = frozenset({"invalid_tool_call", "reasoning", "thinking", "tool_call", "tool_call_chunk", "tool_use"})
-"""Blocks that are made from the message's own fields."""
+FROM_FIELDS = frozenset({"invalid_tool_call", "reasoning", "thinking", "tool_call", "tool_call_chunk", "tool_use"})
+"""Types of blocks that are built from the message's other fields."""
 
 
 def translate_content_chunk(message: AIMessageChunk) -> list[ContentBlock]:
-    """List the blocks of a piece of an answer; of a whole one once its last piece has come."""
+    """List the content blocks of a chunk; with the last chunk, those of the complete message."""
     if message.chunk_position == "last":
         return translate_content(message)
     blocks: list[Any] = []
     if reasoning := reasoning_of(message):
         blocks.append({"type": "reasoning", "reasoning": reasoning, "index": "lc_rs_0"})
-    blocks += [{**block, "index": "lc_txt_0"} if _is_bare_text(block) else block for block in _content(message)]
+    blocks += [
+        {**block, "index": "lc_txt_0"} if _is_text_without_index(block) else block for block in _content(message)
+    ]
     blocks += [{**chunk, "index": f"lc_tc_{chunk['index']}"} for chunk in message.tool_call_chunks]
     return blocks
 
 
-def _is_bare_text(block: Mapping[str, Any]) -> bool:
+def _is_text_without_index(block: Mapping[str, Any]) -> bool:
     return block.get("type") == "text" and "index" not in block
 
 

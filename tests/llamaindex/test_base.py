@@ -1,4 +1,4 @@
-"""The model object: arguments, names from elsewhere, metadata, copies, secrets."""
+"""The model object: arguments, names of other integrations, metadata, copies, secrets."""
 
 import asyncio
 import copy
@@ -19,7 +19,6 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
 from llama_index_vllm import VllmLLM
-from llama_index_vllm.clients import Pair
 from pydantic import SecretStr
 from vllm_connect import ConfigurationError, VllmConfig, find_format
 
@@ -54,7 +53,7 @@ def test_it_is_a_function_calling_llm() -> None:
         ({"should_use_structured_outputs": True}, "pydantic_program_mode"),
         ({"tokenizer": "gpt2"}, "llm.tokenize"),
         ({"best_of": 2}, "use n"),
-        ({"api_base": "http://a", "base_url": "http://b"}, "give base_url alone"),
+        ({"api_base": "http://a", "base_url": "http://b"}, "pass base_url only"),
     ],
 )
 def test_a_wrong_argument_is_refused(arguments: dict[str, Any], complaint: str) -> None:
@@ -64,7 +63,7 @@ def test_a_wrong_argument_is_refused(arguments: dict[str, Any], complaint: str) 
 
 
 @pytest.mark.filterwarnings("ignore:.*is called headers here:DeprecationWarning")
-def test_two_names_of_one_thing_are_refused() -> None:
+def test_two_names_of_one_argument_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="another name of headers"):
         VllmLLM(api_headers={"a": "b"}, default_headers={"c": "d"})
 
@@ -80,21 +79,21 @@ def test_two_names_of_one_thing_are_refused() -> None:
         ("default_headers", {"X-A": "b"}, "headers", {"X-A": SecretStr("b")}),
     ],
 )
-def test_names_from_elsewhere_are_understood(name: str, value: object, field: str, found: object) -> None:
+def test_names_of_other_integrations_are_translated(name: str, value: object, field: str, found: object) -> None:
     with pytest.warns(DeprecationWarning, match=f"{name} is called {field} here") as caught:
         llm = VllmLLM(**{name: value})
     assert getattr(llm, field) == found
     assert caught[0].filename == __file__
 
 
-def test_names_from_elsewhere_are_understood_in_calls(serve: Serve, connect: Connect) -> None:
+def test_names_of_other_integrations_are_translated_in_calls(serve: Serve, connect: Connect) -> None:
     server = serve()
     with pytest.warns(DeprecationWarning, match="max_new_tokens is called max_tokens here"):
         connect(server, max_tokens=100).chat(user(), max_new_tokens=5)
     assert server.bodies[0]["max_tokens"] == 5
 
 
-def test_the_environment_is_read_when_a_model_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_when_a_model_is_created(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"MODEL": "env", "TEMPERATURE": "0.25", "BASE_URL": "http://env:1", "API_KEY": KEY}.items():
         monkeypatch.setenv(f"VLLM_{name}", value)
     llm = VllmLLM()
@@ -105,7 +104,7 @@ def test_the_environment_is_read_when_a_model_is_made(monkeypatch: pytest.Monkey
         VllmLLM()
 
 
-def test_a_changed_setting_holds_from_the_next_call(serve: Serve, connect: Connect) -> None:
+def test_a_changed_setting_applies_from_the_next_call(serve: Serve, connect: Connect) -> None:
     first, second = serve(), serve()
     llm = connect(first)
     llm.chat(user())
@@ -128,7 +127,7 @@ def test_the_key_and_headers_are_sent(serve: Serve, connect: Connect) -> None:
 # Metadata
 
 
-def test_metadata_says_what_the_model_can() -> None:
+def test_metadata_describes_the_model() -> None:
     metadata = VllmLLM(model="demo", max_tokens=7, context_window=100).metadata
     assert metadata == LLMMetadata(
         context_window=100, num_output=7, is_chat_model=True, is_function_calling_model=True, model_name="demo"
@@ -137,7 +136,7 @@ def test_metadata_says_what_the_model_can() -> None:
     assert not VllmLLM(is_chat_model=False, is_function_calling_model=False).metadata.is_chat_model
 
 
-def test_the_context_window_is_asked_of_the_server_once_and_late(serve: Serve, connect: Connect) -> None:
+def test_the_context_window_is_requested_once_and_only_when_read(serve: Serve, connect: Connect) -> None:
     server = serve(window=1234)
     llm = connect(server)
     llm.chat(user())
@@ -160,7 +159,7 @@ def test_metadata_never_raises() -> None:
     assert llm.metadata.model_name == "unknown"
 
 
-async def test_metadata_never_waits_in_an_event_loop(serve: Serve, connect: Connect) -> None:
+async def test_metadata_does_not_block_an_event_loop(serve: Serve, connect: Connect) -> None:
     server = serve(window=1234)
     llm = connect(server)
     assert llm.metadata.context_window == DEFAULT_CONTEXT_WINDOW
@@ -172,7 +171,7 @@ async def test_metadata_never_waits_in_an_event_loop(serve: Serve, connect: Conn
     assert len(server.requests) == 4
 
 
-async def test_a_stream_finds_the_window_too(serve: Serve, connect: Connect) -> None:
+async def test_a_stream_requests_the_context_window_too(serve: Serve, connect: Connect) -> None:
     llm = connect(serve(window=1234))
     assert llm.metadata.context_window == DEFAULT_CONTEXT_WINDOW
     async for _ in await llm.astream_chat(user()):
@@ -180,14 +179,14 @@ async def test_a_stream_finds_the_window_too(serve: Serve, connect: Connect) -> 
     assert llm.metadata.context_window == 1234
 
 
-async def test_the_window_can_be_asked_for_first(serve: Serve, connect: Connect) -> None:
+async def test_the_context_window_can_be_requested_first(serve: Serve, connect: Connect) -> None:
     llm = connect(serve(window=1234), model=None)
     info = await llm.aserver_info()
     assert info.version == (0, 32, 0)
     assert (llm.metadata.context_window, llm.metadata.model_name) == (1234, "demo")
 
 
-def test_consumers_of_the_window_get_it(serve: Serve, connect: Connect) -> None:
+def test_consumers_read_the_context_window(serve: Serve, connect: Connect) -> None:
     llm = connect(serve(window=50_000))
     assert PromptHelper.from_llm_metadata(llm.metadata).context_window == 50_000
     assert ChatMemoryBuffer.from_defaults(llm=llm).token_limit == 37_500
@@ -236,7 +235,7 @@ async def test_tokens_are_counted_asynchronously(serve: Serve, connect: Connect)
     assert await llm.acount_tokens(user("one two")) == llm.count_tokens(user("one two"))
 
 
-async def test_health(serve: Serve, connect: Connect) -> None:
+async def test_is_healthy_checks_the_server(serve: Serve, connect: Connect) -> None:
     llm = connect(serve())
     assert not llm.is_healthy()  # the fake has no /health
     assert not await llm.ais_healthy()
@@ -265,7 +264,7 @@ def full() -> VllmLLM:
     )
 
 
-def test_a_format_is_kept_by_its_name() -> None:
+def test_a_format_is_stored_by_its_name() -> None:
     llm = VllmLLM(tool_parser=find_format("hermes"))
     assert llm.tool_parser == "hermes"
     for made in VllmLLM.from_dict(json.loads(llm.to_json())), pickle.loads(pickle.dumps(llm)), copy.deepcopy(llm):  # noqa: S301 - our own bytes
@@ -307,7 +306,7 @@ def test_a_pickle_has_all_but_secrets_and_connections(
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda llm: llm.model_copy(deep=True)])
-def test_a_copy_is_a_model_of_its_own(copied: Any, serve: Serve, connect: Connect) -> None:
+def test_a_copy_is_independent(copied: Any, serve: Serve, connect: Connect) -> None:
     first, second = serve(), serve()
     llm = connect(first, api_key=KEY)
     llm.chat(user())
@@ -320,22 +319,19 @@ def test_a_copy_is_a_model_of_its_own(copied: Any, serve: Serve, connect: Connec
     assert made.api_key == llm.api_key
 
 
-def test_a_copy_shares_the_clients_until_it_is_set_to_something_else() -> None:
-    def clients(llm: VllmLLM) -> Pair:
-        return llm._clients.of(llm)  # what decides which connections are used
-
+def test_a_copy_shares_the_clients_until_a_setting_differs() -> None:
     llm = VllmLLM(base_url="http://127.0.0.1:1")
-    mine = clients(llm)
+    mine = llm.client
     same, warmer = copy.copy(llm), llm.model_copy(update={"temperature": 1.0})
     other = llm.model_copy(update={"base_url": "http://127.0.0.1:2"})
-    assert clients(same) is clients(warmer) is mine
-    assert clients(other) is clients(other) is not mine
+    assert same.client is warmer.client is mine
+    assert other.client is other.client is not mine
     same.base_url = "http://127.0.0.1:3"
-    assert clients(same) is not mine
-    assert clients(llm) is mine
+    assert same.client is not mine
+    assert llm.client is mine
 
 
-def test_copies_share_what_the_caller_made(serve: Serve) -> None:
+def test_copies_share_the_http_client_of_the_caller(serve: Serve) -> None:
     server: FakeVllm = serve()
     with httpx.Client() as client:
         llm = VllmLLM(base_url=server.url, http_client=client)
@@ -356,7 +352,7 @@ async def test_the_caller_s_async_client_is_used(serve: Serve) -> None:
     assert "1" in server.headers[0].values()
 
 
-def test_it_closes_and_goes_on(serve: Serve) -> None:
+def test_a_closed_model_can_be_used_again(serve: Serve) -> None:
     server = serve()
     with VllmLLM(base_url=server.url) as llm:
         llm.chat(user())
@@ -365,7 +361,7 @@ def test_it_closes_and_goes_on(serve: Serve) -> None:
     VllmLLM().close()
 
 
-def test_it_closes_asynchronously(serve: Serve) -> None:
+def test_a_model_can_be_closed_asynchronously(serve: Serve) -> None:
     server = serve()
 
     async def ask() -> str | None:
@@ -379,7 +375,7 @@ def test_it_closes_asynchronously(serve: Serve) -> None:
 # Imports
 
 
-def test_importing_brings_no_heavy_package_and_leaves_nothing_for_the_exit() -> None:
+def test_importing_loads_no_heavy_package_and_registers_no_exit_handler() -> None:
     code = (
         "import sys, atexit; import llama_index.core; core = atexit._ncallbacks();"
         "import llama_index_vllm; assert atexit._ncallbacks() == core, 'atexit';"

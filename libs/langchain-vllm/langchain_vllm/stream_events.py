@@ -1,10 +1,10 @@
-"""Content-block events (`stream_events(version="v3")`), and how the deltas of an answer become them.
+"""Content-block events (`stream_events(version="v3")`), and how deltas are converted to them.
 
 `[TextDelta("Hel")]` is `{"event": "content-block-start", "index": 0, "content": {"type": "text", "text": ""}}` and
 `{"event": "content-block-delta", "index": 0, "delta": {"type": "text-delta", "text": "Hel"}}`. Blocks stay open
 until the answer has ended; only then is it known which calls may be run.
-Source: langchain_protocol.protocol.MessagesData; a delta type that an older langchain-core does not know is passed
-over by it, since the block's finish repeats everything.
+Source: langchain_protocol.protocol.MessagesData. An older langchain-core ignores a delta type that it does not know; it
+loses nothing, since the end of a block repeats everything.
 """
 
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ REASONING = "reasoning"
 
 
 class Events:
-    """Turns the deltas of one answer into events.
+    """Converts the deltas of one answer to events.
 
     Args:
-        tools: The request's tools in OpenAI's shape.
-        run_id: The run, whose message has an id made from it, as LangChain makes them.
+        tools: The request's tools in OpenAI's format.
+        run_id: The run, from which the message's id is built as LangChain builds it.
     """
 
     def __init__(self, tools: Sequence[dict[str, Any]] | None = None, run_id: UUID | None = None) -> None:
@@ -40,8 +40,8 @@ class Events:
         self._blocks: dict[str | int, int] = {}
         self._started = False
 
-    def feed(self, deltas: list[Delta]) -> "list[MessagesData]":
-        """Take deltas that arrived together; give their events."""
+    def push(self, deltas: list[Delta]) -> "list[MessagesData]":
+        """Convert deltas that arrived together."""
         self._deltas += deltas
         events: list[Any] = []
         for delta in deltas:
@@ -65,10 +65,10 @@ class Events:
         if self._started:
             return []
         self._started = True
-        said = next((d.values for d in self._deltas if isinstance(d, Metadata)), {})
-        metadata = {"provider": PROVIDER, "model": said.get("model")}
-        told = {name: value for name, value in metadata.items() if value is not None}
-        return [{"event": "message-start", "role": "ai", "id": self._id, "metadata": told}]
+        values = next((d.values for d in self._deltas if isinstance(d, Metadata)), {})
+        metadata = {"provider": PROVIDER, "model": values.get("model")}
+        known = {name: value for name, value in metadata.items() if value is not None}
+        return [{"event": "message-start", "role": "ai", "id": self._id, "metadata": known}]
 
     def _write(self, events: list[Any], key: str | int, block: dict[str, Any], piece: dict[str, Any]) -> None:
         index = self._blocks.get(key)
@@ -78,8 +78,8 @@ class Events:
         if piece.get("args", True):
             events.append({"event": "content-block-delta", "index": index, "delta": piece})
 
-    def end(self) -> "list[MessagesData]":
-        """Give the events of the end."""
+    def finish(self) -> "list[MessagesData]":
+        """Return the events of the end."""
         answer = fold(self._deltas, tools=self._tools)
         message = from_completion(answer)
         calls: dict[str | None, Any] = {call["id"]: call for call in (*message.tool_calls, *message.invalid_tool_calls)}

@@ -1,8 +1,8 @@
-"""What stands in `raw`: the server's answer in OpenAI's shape, as plain dicts.
+"""The `raw` of a response: the server's answer in OpenAI's format, as plain dicts.
 
 `{"id": "chatcmpl-1", "model": "demo", "object": "chat.completion", "choices": [{"index": 0, "message": {"role":
 "assistant", "content": "Hello"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 3, …}}`. Tracers and token
-counters read it; the key `usage` is always there. A chunk has what arrived with it, not what came before.
+counters read it; the key `usage` is always there. A chunk has what arrived with it, not what arrived before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,11 @@ from typing import Any
 
 from vllm_connect import Completion, Finish, InvalidToolCall, ToolCall, ToolCallDelta, Usage
 
-__all__ = ["HEAD", "Arrival", "chunk_raw", "response_raw"]
-
-HEAD = frozenset({"id", "model", "created", "system_fingerprint", "service_tier"})
-"""Facts of the response that every chunk repeats."""
+__all__ = ["Batch", "raw_chunk", "raw_response"]
 
 
-def usage_raw(usage: Usage) -> dict[str, Any]:
-    """Spell token counts as the server does; what it did not tell is left out."""
+def raw_usage(usage: Usage) -> dict[str, Any]:
+    """Convert token counts to OpenAI's format; counts that the server did not report are left out."""
     raw: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -30,57 +27,57 @@ def usage_raw(usage: Usage) -> dict[str, Any]:
     return raw
 
 
-class Arrival:
-    """What arrived together.
+class Batch:
+    """The deltas that arrived together, by kind.
 
     Attributes:
         text: Text.
         thinking: Reasoning.
-        fragments: Pieces of tool calls.
-        tokens: Log probabilities, None where there were none.
-        extras: What the server says beside the answer.
+        calls: Pieces of tool calls.
+        logprobs: Log probabilities, None if there were none.
+        metadata: Further facts of the response.
     """
 
-    __slots__ = ("extras", "fragments", "text", "thinking", "tokens")
+    __slots__ = ("calls", "logprobs", "metadata", "text", "thinking")
 
     def __init__(self) -> None:
         self.text = ""
         self.thinking = ""
-        self.fragments: list[ToolCallDelta] = []
-        self.tokens: list[dict[str, Any]] | None = None
-        self.extras: dict[str, Any] = {}
+        self.calls: list[ToolCallDelta] = []
+        self.logprobs: list[dict[str, Any]] | None = None
+        self.metadata: dict[str, Any] = {}
 
 
-def chunk_raw(arrived: Arrival, head: Mapping[str, Any], finish: Finish | None, usage: Usage | None) -> dict[str, Any]:
-    """Spell one chunk.
+def raw_chunk(batch: Batch, common: Mapping[str, Any], finish: Finish | None, usage: Usage | None) -> dict[str, Any]:
+    """Build the raw response of one chunk.
 
     Args:
-        arrived: What arrived with it.
-        head: What every chunk repeats.
-        finish: The end of the answer, if it has come.
-        usage: The token counts, if they have come.
+        batch: What arrived with it.
+        common: What every chunk repeats.
+        finish: The end of the answer, None before it.
+        usage: The token counts, None before they are known.
     """
     delta: dict[str, Any] = {}
-    if arrived.text:
-        delta["content"] = arrived.text
-    if arrived.thinking:
-        delta["reasoning"] = arrived.thinking
-    if arrived.fragments:
-        delta["tool_calls"] = [_fragment(fragment) for fragment in arrived.fragments]
+    if batch.text:
+        delta["content"] = batch.text
+    if batch.thinking:
+        delta["reasoning"] = batch.thinking
+    if batch.calls:
+        delta["tool_calls"] = [_call_delta(piece) for piece in batch.calls]
     choice = {"index": 0, "delta": delta, "finish_reason": None if finish is None else finish.reason}
-    if arrived.tokens is not None:
-        choice["logprobs"] = {"content": arrived.tokens}
+    if batch.logprobs is not None:
+        choice["logprobs"] = {"content": batch.logprobs}
     return {
-        **head,
-        **arrived.extras,
+        **common,
+        **batch.metadata,
         "object": "chat.completion.chunk",
         "choices": [choice],
-        "usage": None if usage is None else usage_raw(usage),
+        "usage": None if usage is None else raw_usage(usage),
     }
 
 
-def response_raw(completions: Sequence[Completion]) -> dict[str, Any]:
-    """Spell a whole response.
+def raw_response(completions: Sequence[Completion]) -> dict[str, Any]:
+    """Build the raw response of a complete answer.
 
     Args:
         completions: All `n` answers.
@@ -90,18 +87,18 @@ def response_raw(completions: Sequence[Completion]) -> dict[str, Any]:
         **first.metadata,
         "object": "chat.completion",
         "choices": [_choice(completion) for completion in completions],
-        "usage": None if first.usage is None else usage_raw(first.usage),
+        "usage": None if first.usage is None else raw_usage(first.usage),
     }
 
 
-def _fragment(delta: ToolCallDelta) -> dict[str, Any]:
+def _call_delta(delta: ToolCallDelta) -> dict[str, Any]:
     function = (
         {"arguments": delta.arguments} if delta.name is None else {"name": delta.name, "arguments": delta.arguments}
     )
-    fragment: dict[str, Any] = {"index": delta.index, "function": function}
+    call: dict[str, Any] = {"index": delta.index, "function": function}
     if delta.id is not None:
-        fragment.update(id=delta.id, type="function")
-    return fragment
+        call.update(id=delta.id, type="function")
+    return call
 
 
 def _choice(completion: Completion) -> dict[str, Any]:

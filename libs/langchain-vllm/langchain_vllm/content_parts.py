@@ -1,4 +1,4 @@
-"""Content blocks, and the parts that vLLM's chat endpoint takes.
+"""Content blocks, and the content parts of vLLM's chat endpoint.
 
 `{"type": "image", "base64": "iVBOR…", "mime_type": "image/png"}` becomes
 `{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBOR…"}}`. Blocks may be LangChain's standard
@@ -18,7 +18,7 @@ __all__ = ["Block", "Part", "reasoning_text", "to_parts", "to_text_or_parts"]
 Block: TypeAlias = str | Mapping[str, Any]
 Part: TypeAlias = dict[str, Any]
 
-ELSEWHERE = frozenset(
+NOT_CONTENT = frozenset(
     {
         "function_call",
         "input_json_delta",
@@ -34,47 +34,47 @@ ELSEWHERE = frozenset(
         "tool_use",
     }
 )
-"""Blocks that are no content on the wire: calls and reasoning have fields of their own."""
+"""Types of blocks that are not content on the wire: calls and reasoning have their own fields."""
 
 AUDIO_FORMATS = {"mpeg": "mp3", "mp3": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav"}
-"""MIME subtypes whose format has another name."""
+"""Audio formats by MIME subtype, where the two differ."""
 
 
-def to_text_or_parts(content: str | Iterable[Block], *, at: int, joint: str = "\n") -> str | list[Part]:
-    """Write a message's content.
+def to_text_or_parts(content: str | Iterable[Block], *, position: int, separator: str = "\n") -> str | list[Part]:
+    """Convert a message's content.
 
     Args:
         content: A string, or a list of strings and blocks.
-        at: The message's index, for errors.
-        joint: What is put between texts.
+        position: The message's position in the conversation, for errors.
+        separator: The text between text blocks.
 
     Returns:
-        A string where there is nothing but text, which every chat template understands; else a list of parts.
+        A string if all of it is text, which every chat template accepts; else a list of parts.
 
     Raises:
-        ConfigurationError: vLLM has no part for a block; the message says which block of which message.
+        ConfigurationError: vLLM has no part for a block; the error names the message and the block.
     """
     if isinstance(content, str):
         return content
-    parts = to_parts(content, at=at)
+    parts = to_parts(content, position=position)
     if all(part["type"] == "text" for part in parts):
-        return joint.join(part["text"] for part in parts)
+        return separator.join(part["text"] for part in parts)
     return parts
 
 
-def to_parts(content: Iterable[Block], *, at: int) -> list[Part]:
-    """Write blocks as parts; blocks of calls and reasoning are left out."""
+def to_parts(content: Iterable[Block], *, position: int) -> list[Part]:
+    """Convert blocks to parts; blocks of calls and reasoning are left out."""
     parts = []
     for index, block in enumerate(content):
         if isinstance(block, str):
             parts.append(_text(block))
-        elif block.get("type") not in ELSEWHERE:
-            parts.append(_placed(block, at, index))
+        elif block.get("type") not in NOT_CONTENT:
+            parts.append(_located_part(block, position, index))
     return parts
 
 
 def reasoning_text(content: str | Iterable[Block]) -> str:
-    """Join the reasoning that stands in blocks."""
+    """Join the reasoning in reasoning blocks."""
     if isinstance(content, str):
         return ""
     blocks = [block for block in content if isinstance(block, Mapping)]
@@ -84,26 +84,26 @@ def reasoning_text(content: str | Iterable[Block]) -> str:
 REASONING = ("reasoning", "thinking")
 
 
-def _placed(block: Mapping[str, Any], at: int, index: int) -> Part:
-    """Write a block; an error says where it stands."""
+def _located_part(block: Mapping[str, Any], position: int, index: int) -> Part:
+    """Convert a block; an error names its position."""
     try:
         return _part(block)
     except ConfigurationError as error:
-        place = f"messages[{at}] block {index} ({str(block.get('type') or 'no type')[:40]})"
-        raise ConfigurationError(f"{place}: {error.message}") from None
+        location = f"messages[{position}] block {index} ({str(block.get('type') or 'no type')[:40]})"
+        raise ConfigurationError(f"{location}: {error.message}") from None
 
 
 def _part(block: Mapping[str, Any]) -> Part:
     kind = block.get("type")
     if kind is None and "text" in block:
         kind = "text"
-    write = WRITERS.get(str(kind))
-    if write is None and kind not in PARTS:
+    convert = CONVERTERS.get(str(kind))
+    if convert is None and kind not in PARTS:
         raise ConfigurationError(
-            "this type has no counterpart in vLLM: leave the block out, give it as text, an image, audio or video, or, if "
-            'the server knows the type, as {"type": "non_standard", "value": block}'
+            "vLLM has no content part of this type: remove the block, send it as text, image, audio or video, or, if the server "
+            'supports the type, as {"type": "non_standard", "value": block}'
         )
-    part = write(block) if write else dict(block)
+    part = convert(block) if convert else dict(block)
     if uuid := block.get("uuid") or (block.get("extras") or {}).get("uuid"):
         part["uuid"] = uuid
     return part
@@ -118,12 +118,12 @@ def _text_block(block: Mapping[str, Any]) -> Part:
 
 
 def _plain_text(block: Mapping[str, Any]) -> Part:
-    """Write a text document, which may hold its text as it is or in base64."""
+    """Convert a text document, whose text may be plain or in base64."""
     if isinstance(block.get("text"), str):
         return _text_block(block)
-    data, _ = _data(_unpacked(block))
+    data, _ = _data(_unwrapped(block))
     if data is None:
-        raise ConfigurationError('it needs "text" or "base64": nothing is downloaded, so give what is in it')
+        raise ConfigurationError('it has no data: pass "text" or "base64"; documents are not downloaded from URLs')
     return _decoded(data)
 
 
@@ -131,31 +131,35 @@ def _decoded(data: str) -> Part:
     try:
         return _text(base64.b64decode(data, validate=True).decode())
     except (binascii.Error, UnicodeDecodeError):
-        raise ConfigurationError("its data is no base64 of UTF-8 text: encode it so, or give its text") from None
+        raise ConfigurationError(
+            "its data is not base64-encoded UTF-8 text: encode it that way, or pass its text"
+        ) from None
 
 
 def _non_standard(block: Mapping[str, Any]) -> Part:
     value = block.get("value")
     if not isinstance(value, Mapping) or "type" not in value:
-        raise ConfigurationError('it needs a "value" with a "type" that vLLM knows')
+        raise ConfigurationError('a "value" with a "type" that vLLM supports is required')
     return dict(value)
 
 
 def _media(modality: str) -> Callable[[Mapping[str, Any]], Part]:
-    """Make the writer of a standard image, audio or video block."""
+    """Return the converter of standard image, audio or video blocks."""
 
-    def write(block: Mapping[str, Any]) -> Part:
+    def convert(block: Mapping[str, Any]) -> Part:
         data, mime = _data(block)
         if modality == "audio" and data is not None:
             return {"type": "input_audio", "input_audio": {"data": data, "format": _audio_format(mime)}}
         url = _url(block) if data is None else f"data:{mime or DEFAULT_MIME[modality]};base64,{data}"
         if not url:
-            raise ConfigurationError('it needs "url" or "base64": vLLM stores no files, so a file id means nothing')
+            raise ConfigurationError(
+                'it has no data: pass "url" or "base64"; vLLM stores no files, so file ids are not supported'
+            )
         detail = block.get("detail") or (block.get("extras") or {}).get("detail")
         inner = {"url": url, "detail": detail} if detail and modality == "image" else {"url": url}
         return {"type": f"{modality}_url", f"{modality}_url": inner}
 
-    return write
+    return convert
 
 
 DEFAULT_MIME = {"image": "image/jpeg", "audio": "audio/wav", "video": "video/mp4"}
@@ -185,52 +189,54 @@ def _audio_format(mime: str | None) -> str:
 
 
 def _raw_url(kind: str) -> Callable[[Mapping[str, Any]], Part]:
-    """Make the writer of a part in OpenAI's shape, whose URL may be bare."""
+    """Return the converter of parts in OpenAI's format, whose URL may be a plain string."""
 
-    def write(block: Mapping[str, Any]) -> Part:
+    def convert(block: Mapping[str, Any]) -> Part:
         inner = block.get(kind)
         if isinstance(inner, str):
             inner = {"url": inner}
         return {"type": kind, kind: dict(inner) if isinstance(inner, Mapping) else inner}
 
-    return write
+    return convert
 
 
 def _file(block: Mapping[str, Any]) -> Part:
-    """Write a file whose kind vLLM takes: an image, audio, video or text."""
-    block = _unpacked(block)
+    """Convert a file, if it is an image, audio, video or text."""
+    block = _unwrapped(block)
     if (text := _plain(block)) is not None:
         return _text(text)
     data, mime = _data(block)
-    if mime == PDF and data is not None and not data.startswith(PDF_BEGINS):
-        mime = _named_type(block) or mime
+    if mime == PDF and data is not None and not data.startswith(PDF_PREFIX):
+        mime = _type_by_name(block) or mime
     modality, _, _ = (mime or "").partition("/")
     if modality in DEFAULT_MIME:
         return _media(modality)({**block, "mime_type": mime})
     if modality == "text" and data is not None:
         return _decoded(data)
     if data is None and _url(block):
-        raise ConfigurationError("a file given by its URL is not downloaded: give its data, or its text")
+        raise ConfigurationError("files are not downloaded from URLs: pass the file's data, or its text")
     if data is None:
-        raise ConfigurationError("vLLM stores no files, so a file id means nothing: give the file's data, or its text")
+        raise ConfigurationError(
+            "vLLM stores no files, so file ids are not supported: pass the file's data, or its text"
+        )
     raise ConfigurationError(
-        f"vLLM takes no files of the type {mime or 'unknown'}: pass text, images, audio or video, "
-        "or turn the file into one of them first"
+        f"vLLM does not accept files of type {mime or 'unknown'}: pass text, images, audio or video, "
+        "or convert the file to one of them first"
     )
 
 
 PDF = "application/pdf"
-PDF_BEGINS = base64.b64encode(b"%PDF-").decode()[:6]
+PDF_PREFIX = base64.b64encode(b"%PDF-").decode()[:6]
 
 
-def _named_type(block: Mapping[str, Any]) -> str | None:
-    """Tell a file's type by its name: langchain-core calls every file in OpenAI's shape a PDF."""
+def _type_by_name(block: Mapping[str, Any]) -> str | None:
+    """Guess a file's type from its name: langchain-core calls every file in OpenAI's format a PDF."""
     name = block.get("filename") or (block.get("extras") or {}).get("filename")
     return mimetypes.guess_type(name)[0] if isinstance(name, str) else None
 
 
 def _plain(block: Mapping[str, Any]) -> str | None:
-    """Find the text of a file that is given as text, in an older standard block or Anthropic's document."""
+    """Return the text of a file that was passed as text, in an older standard block or Anthropic's document."""
     source = block.get("source")
     if not isinstance(source, Mapping):
         return block["text"] if isinstance(block.get("text"), str) else None
@@ -240,12 +246,12 @@ def _plain(block: Mapping[str, Any]) -> str | None:
     blocks = [{"text": given}] if isinstance(given, str) else given or ()
     texts = [block["text"] for block in blocks if isinstance(block.get("text"), str)]
     if not texts or len(texts) < len(blocks):
-        raise ConfigurationError("a document of blocks may hold text alone: give other blocks beside it")
+        raise ConfigurationError("a document made of blocks may contain text only: pass other blocks next to it")
     return "\n".join(texts)
 
 
-def _unpacked(block: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Read OpenAI's `{"file_data": "data:application/pdf;base64,…"}`, or a URL like it, as a standard block."""
+def _unwrapped(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Convert OpenAI's `{"file_data": "data:application/pdf;base64,…"}`, or a data URL, to a standard block."""
     inner = block.get("file")
     given = inner if isinstance(inner, Mapping) else block
     url = _url(given)
@@ -253,15 +259,15 @@ def _unpacked(block: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(packed, str):
         return given
     head, found, data = packed.partition(";base64,")
-    return {"base64": data if found else packed, "mime_type": head[5:] if found else _named_type(given)}
+    return {"base64": data if found else packed, "mime_type": head[5:] if found else _type_by_name(given)}
 
 
 def _input_image(block: Mapping[str, Any]) -> Part:
-    """Write an image of OpenAI's Responses API, whose URL is bare."""
+    """Convert an image of OpenAI's Responses API, whose URL is a plain string."""
     return _media("image")({"url": block.get("image_url"), "detail": block.get("detail")})
 
 
-WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
+CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "text": _text_block,
     "text-plain": _plain_text,
     "input_text": _text_block,
@@ -279,7 +285,7 @@ WRITERS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "video_url": _raw_url("video_url"),
     "non_standard": _non_standard,
 }
-"""How each block is written."""
+"""The converter of each type of block."""
 
 PARTS = frozenset({"audio_embeds", "image_embeds", "image_pil", "input_audio", "prompt_embeds", "video_embeds"})
-"""Types of vLLM's own that are sent as they are."""
+"""Types of vLLM's content parts that are sent unchanged."""

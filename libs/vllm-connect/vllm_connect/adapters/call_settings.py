@@ -1,0 +1,60 @@
+"""The arguments of one call.
+
+A call may set every field of the request and every setting of the connection. `call_settings(model, {"top_k": 5,
+"timeout": 3})` has the model's fields with `top_k` replaced in `fields`, and `{"timeout": 3}` in `connection`. None removes
+a value of the model; `extra_body`, `chat_template_kwargs` and the like are merged into the model's.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from vllm_connect.adapters.adapter_model import AdapterModel
+from vllm_connect.adapters.replay import ReasoningReplay
+from vllm_connect.config.config import VllmConfig
+from vllm_connect.config.validation import refuse_unknown
+from vllm_connect.request.chat_request import ChatRequest
+from vllm_connect.request.overrides import explicit_fields, override_fields
+from vllm_connect.request.structured_outputs import translate_older
+
+__all__ = ["CALL_ARGUMENTS", "CONNECTION_SETTINGS", "CallSettings", "call_settings"]
+
+REQUEST_FIELDS = frozenset(ChatRequest.model_fields) - {"messages", "stream"}
+CONNECTION_SETTINGS = frozenset(VllmConfig.model_fields)
+CALL_ARGUMENTS = REQUEST_FIELDS | CONNECTION_SETTINGS | {"reasoning_replay"}
+"""The names of what a call may set."""
+
+
+class CallSettings(NamedTuple):
+    """What one call is made with.
+
+    Attributes:
+        fields: The fields of the request, but its messages; `tools` are as the caller gave them.
+        connection: The settings of the connection that this call alone has.
+        reasoning_replay: Which assistant messages are sent back with their reasoning.
+    """
+
+    fields: dict[str, Any]
+    connection: dict[str, Any]
+    reasoning_replay: ReasoningReplay
+
+
+def call_settings(
+    model: AdapterModel, given: Mapping[str, Any], *, known: Collection[str] = CALL_ARGUMENTS
+) -> CallSettings:
+    """Check a call's arguments and lay them over the model's settings.
+
+    Args:
+        model: The model.
+        given: The arguments of the call.
+        known: The names that an error message may suggest in place of a wrong one.
+
+    Raises:
+        ConfigurationError: An argument is not known; the message has the name that was probably meant.
+    """
+    if not given:
+        return CallSettings(explicit_fields(model), {}, model.reasoning_replay)
+    arguments = translate_older(dict(given))
+    refuse_unknown(arguments, known)
+    replay = arguments.pop("reasoning_replay", None) or model.reasoning_replay
+    connection = {name: arguments.pop(name) for name in CONNECTION_SETTINGS & arguments.keys()}
+    return CallSettings(override_fields(explicit_fields(model), arguments), connection, replay)

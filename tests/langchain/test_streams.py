@@ -199,8 +199,8 @@ def test_usage_and_metadata_are_in_one_chunk(answer: Answer) -> None:
 
 def test_logprobs_are_in_the_chunk_of_their_tokens() -> None:
     chunks = list(asked(ANSWERS["logprobs"]).stream("Hi"))
-    told = [chunk.response_metadata["logprobs"]["content"][0]["token"] for chunk in chunks[:-1]]
-    assert "".join(told) == summed(chunks).text
+    texts = [chunk.response_metadata["logprobs"]["content"][0]["token"] for chunk in chunks[:-1]]
+    assert "".join(texts) == summed(chunks).text
 
 
 def chunks_of(name: str) -> list[AIMessageChunk]:

@@ -56,8 +56,8 @@ class Block(NamedTuple):
         kind: What it is, `image`.
         form: How it is given, `URL`.
         langchain: LangChain's block, None where it has none.
-        llamaindex: Makes LlamaIndex's block, None where it has none.
-        sent: The part that goes to the server, or why there is none.
+        llamaindex: Creates LlamaIndex's block, None if it has none.
+        sent: The part that is sent, or the refusal.
     """
 
     kind: str

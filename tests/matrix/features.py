@@ -43,7 +43,7 @@ class Feature:
     Attributes:
         name: What people call it.
         question: The user's message.
-        kept: Tells whether an answer keeps it.
+        kept: Checks whether an answer has it.
         fields: The fields of the request.
         objects: Ask for a `Person` in the framework's own way.
     """

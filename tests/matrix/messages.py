@@ -1,4 +1,4 @@
-"""The tables of messages and blocks: `python -m tests.matrix.messages --write` puts them into cookbook/messages.md.
+"""The tables of messages and blocks: `python -m tests.matrix.messages --write` writes them to cookbook/messages.md.
 
 Each cell is what a real model object sent to a server on the loopback interface, or gave for its answer.
 """
@@ -21,12 +21,12 @@ FRAMEWORKS = ("LangChain", "LlamaIndex")
 
 
 def tables() -> dict[str, str]:
-    """Make the tables, by the sections of the page that hold them."""
+    """Build the tables, by the sections of the page."""
     return {"families": families(), "blocks": blocks(), "answers": answers()}
 
 
 def families() -> str:
-    """Tell what is changed for each family."""
+    """Build the table of what is changed for each family."""
     rows = [
         [f"`{each.pattern}`" if each is not OTHER else "any other", changed(each.message_policy), each.source]
         for each in (*PROFILES, OTHER)
@@ -40,7 +40,7 @@ def changed(policy: MessagePolicy) -> str:
 
 
 def blocks() -> str:
-    """Tell what becomes of each content block."""
+    """Build the table of content blocks."""
     with tempfile.TemporaryDirectory() as folder:
         rows = [
             [block.kind, block.form, *(_shown(sent_by(name, block, Path(folder))) for name in FRAMEWORKS)]
@@ -50,7 +50,7 @@ def blocks() -> str:
 
 
 def answers() -> str:
-    """Tell which blocks an answer has."""
+    """Build the table of the blocks of an answer."""
     rows = []
     for row in ANSWERS:
         ours, others = langchain_blocks(row, streamed=True)
@@ -74,7 +74,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def main() -> None:
     """Print the tables, or write them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put them into the page")
+    parser.add_argument("--write", action="store_true", help="write them to the page")
     write = parser.parse_args().write
     for name, text in tables().items():
         print(text, end="\n\n")

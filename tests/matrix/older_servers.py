@@ -28,7 +28,7 @@ THOUGHT = "I should think about this."
 
 
 def older_server(version: str) -> LoopbackServer:
-    """Make a server.
+    """Create a server.
 
     Args:
         version: One of `VERSIONS`.

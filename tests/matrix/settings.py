@@ -35,7 +35,7 @@ VALUES: dict[str, Any] = {
     "tools": [TOOL],
     "top_logprobs": 1,
 }
-"""Values of fields whose type does not tell a valid one."""
+"""Values of fields for which the type is not enough."""
 
 BESIDE: dict[str, dict[str, Any]] = {
     "logprob_token_ids": {"logprobs": True},
@@ -46,7 +46,7 @@ BESIDE: dict[str, dict[str, Any]] = {
 """Arguments of the call without which a field is refused or not sent."""
 
 NOT_SENT = {"http_client", "http_async_client"}
-"""Fields that hold objects of the caller."""
+"""Fields for objects of the caller."""
 
 SETTINGS = sorted(set(AdapterModel.model_fields) - NOT_SENT)
 ARGUMENTS = sorted(CALL_ARGUMENTS)
@@ -145,7 +145,7 @@ class Way(NamedTuple):
     call: Callable[..., Any]
 
     async def run(self, settings: Mapping[str, Any], arguments: Mapping[str, Any], *, stream: bool) -> None:
-        """Make a call with a new model."""
+        """Call a new model."""
         async with self.model_class(**settings) as model:
             called = self.call(model, arguments, stream=stream)
             if inspect.isawaitable(called):
@@ -178,7 +178,7 @@ HEADERS_OF_HTTP = {"accept-encoding", "connection", "content-length", "host", "x
 async def outcome(
     server: LoopbackServer, way: str, settings: Mapping[str, Any], arguments: Mapping[str, Any], *, stream: bool
 ) -> Outcome:
-    """Make a call, and return what was sent and raised.
+    """Call a new model, and return what was sent and raised.
 
     Args:
         server: A server that gives `answer`.

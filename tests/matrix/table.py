@@ -1,4 +1,4 @@
-"""The matrix as a table: `python -m tests.matrix.table --write` puts it into the documentation.
+"""The matrix as a table: `python -m tests.matrix.table --write` writes it to the documentation.
 
 The column of the newest version is asked of a real server, which `VLLM_BASE_URL` names.
 """
@@ -33,7 +33,7 @@ def cells(table: str) -> list[list[str]]:
 
 
 async def holds(url: str, feature: Feature, name: str) -> bool:
-    """Tell whether a way keeps a feature, and say why where it does not."""
+    """Check whether a feature works in a way, and print why if it does not."""
     try:
         return feature.kept(await WAYS[name](url, feature))
     except (VllmError, ValueError) as error:
@@ -42,7 +42,7 @@ async def holds(url: str, feature: Feature, name: str) -> bool:
 
 
 async def kept(url: str, feature: Feature) -> str:
-    """Count the ways that keep a feature."""
+    """Count the ways in which a feature works."""
     return f"{sum([await holds(url, feature, name) for name in WAYS])}/{len(WAYS)}"
 
 
@@ -64,7 +64,7 @@ async def table() -> str:
 def main() -> None:
     """Print the table, or write it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put it into the documentation")
+    parser.add_argument("--write", action="store_true", help="write it to the documentation")
     text = asyncio.run(table())
     print(text)
     if parser.parse_args().write:

@@ -38,7 +38,7 @@ def server() -> Iterator[LoopbackServer]:
 
 @pytest.fixture
 def same(server: LoopbackServer) -> Same:
-    """Return a function that makes a call in every way, and returns the outcome, which is the same."""
+    """Return a function that calls every way, checks that the outcome is the same, and returns it."""
 
     async def call(settings: dict[str, Any], arguments: dict[str, Any], *, stream: bool) -> Outcome:
         first, *others = [await outcome(server, way, settings, arguments, stream=stream) for way in WAYS]

@@ -2,7 +2,7 @@
 
 Programs that catch either work: a 400 that says "This model's maximum context length is 4096 tokens" is
 `vllm_connect.ContextOverflowError` and `langchain_core.exceptions.ContextOverflowError`, on which summarising
-middleware acts, and `is_retryable` tells retrying middleware what to do.
+middleware acts, and retry middleware reads `is_retryable`.
 """
 
 from types import TracebackType

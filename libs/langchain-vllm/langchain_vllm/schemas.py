@@ -28,7 +28,7 @@ Schema: TypeAlias = Any
 """A dict, a class, or any type that pydantic knows; type checkers have no name for it."""
 
 TOOL_KEYS = frozenset({"function", "input_schema", "parameters", "toolSpec"})
-"""Keys that tell a tool's dict from a JSON schema."""
+"""Keys that a tool's dict has and a JSON schema does not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ def output_schema(schema: Schema) -> OutputSchema:
             `Literal["a", "b"]`, an `Enum`, `bool`, `list[int]`.
 
     Raises:
-        ConfigurationError: It is none of these.
+        ConfigurationError: It is not one of these.
     """
     if isinstance(schema, Mapping):
         return _of_dict(dict(schema))

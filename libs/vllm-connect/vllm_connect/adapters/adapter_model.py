@@ -138,7 +138,7 @@ class AdapterModel(VllmConfig, RequestFields):
                 "n > 1 cannot be streamed: a stream has one answer; call a method that does not stream"
             )
         fields["stream"] = stream
-        return self._cache.requests.make(fields, messages, list(tools) if tools else None)
+        return self._cache.requests.build(fields, messages, list(tools) if tools else None)
 
     # Copies
 

@@ -25,7 +25,7 @@ from vllm_connect.request.cache import RequestCache
 __all__ = ["HTTP_CLIENTS", "ClientCache", "ClientPair"]
 
 HTTP_CLIENTS = ("http_client", "http_async_client")
-"""Fields of a model that hold HTTP clients of the caller."""
+"""Fields of a model for HTTP clients of the caller."""
 
 _settings_of = itemgetter(*VllmConfig.model_fields, *HTTP_CLIENTS)
 

@@ -43,7 +43,7 @@ class IdentityCache(Generic[Source, Result]):
         Args:
             source: The object. One that cannot be referenced weakly is converted each time.
             convert: Converts it.
-            variant: Tells apart several conversions of one object.
+            variant: Distinguishes several conversions of one object.
         """
         key = (id(source), variant)
         fingerprint = self._fingerprint(source)

@@ -28,7 +28,7 @@ MAX_NAME_LENGTH = 64
 FENCE = "```"
 
 RESPONSE_FORMATS = frozenset({"json_object", "json_schema", "structural_tag", "text"})
-"""The types of a `response_format`, by which one is told from a JSON schema."""
+"""The types of a `response_format`, which a JSON schema cannot have."""
 
 
 class StructuredOutputError(ConstraintError, ValueError):

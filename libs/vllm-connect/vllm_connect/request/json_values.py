@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
-from os import PathLike, fspath
 from typing import Any
 
 import msgspec
@@ -89,8 +88,8 @@ def _converted(value: Any, place: str) -> Any:
         return value.value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if isinstance(value, PathLike):
-        return fspath(value)
+    if callable(getattr(value, "__fspath__", None)):
+        return value.__fspath__()
     if callable(getattr(value, "tolist", None)):  # numpy's scalars and arrays, and tensors
         return value.tolist()
     hint = ": encode it, for example with base64" if isinstance(value, bytes | bytearray | memoryview) else ""

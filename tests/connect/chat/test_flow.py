@@ -537,3 +537,17 @@ def test_a_lone_surrogate_is_replaced_reported_and_logged_once(where: str, caplo
     (note,) = answer.metadata["history_repaired"]
     assert note.endswith("has a lone surrogate, which is sent as U+FFFD")
     assert caplog.text.count("lone surrogate") == 1
+
+
+@pytest.mark.parametrize("first", [forced_call("true"), said("<tool_call>broken"), forced_call('{"x": ')])
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_forced_call_gets_a_strict_second_try_whoever_validates_it(first: tuple[int, Any], checked: bool) -> None:
+    steps = start(tool_choice="f", check_constraints=checked)
+    answer, asked = run(steps, first, forced_call('{"x": 1}'))
+    assert called(answer) == [("f", {"x": 1})]
+    assert asked[1][1]["tools"][0]["function"]["strict"] is True
+
+
+def test_a_truncated_forced_call_gets_no_second_try() -> None:
+    with pytest.raises(ConstraintError, match="truncated"):
+        run(start(tool_choice="required"), said("<tool_", "length"))

@@ -1,13 +1,20 @@
 """What is sent means what was asked, as far as a server takes it, and the rest is named."""
 
 import copy
-from typing import Any
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
+from pydantic import AnyUrl, BaseModel, Field, HttpUrl, SecretStr
 from vllm_connect import lint_schema
 from vllm_connect.schema.rewrite import rewrite_schema, sendable_schema, with_null_as_type
+from vllm_connect.schema.supported import FORMATS, PROPERTY_KEYWORDS
 
 from tests.schemas import SCHEMAS, VALUES
 
@@ -94,9 +101,120 @@ def test_what_a_server_refuses_is_not_sent_and_named(
     assert keyword in [finding.keyword for finding in lint_schema(schema)]
 
 
-def test_less_is_not_asked_within_what_must_not_be() -> None:
-    schema = {"type": "array", "not": {"uniqueItems": True}}
-    assert sendable_schema(schema) == schema
+@pytest.mark.parametrize("keyword", ["not", "if", "then", "else"])
+def test_an_unsupported_keyword_under_a_negation_removes_the_negation(keyword: str) -> None:
+    assert sendable_schema({"type": "array", keyword: {"uniqueItems": True}}) == {"type": "array"}
+    kept = {"type": "string", keyword: {"enum": ["a"]}}
+    assert sendable_schema(kept) == kept
+
+
+TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
+NAMES = {"pattern": "^a", "maxLength": 3}
+PATTERNS = {"^a": TEXT}
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({"type": "integer", "multipleOf": 2, "minimum": 0}, {"type": "integer", "minimum": 0}),
+        ({**TEXT, "pattern": "^a", "minLength": 1, "maxLength": 3}, {**TEXT, "pattern": "^a"}),
+        ({**TEXT, "format": "uri", "maxLength": 2083, "minLength": 1}, {**TEXT, "format": "uri"}),
+        ({**TEXT, "format": "isbn", "maxLength": 3}, {**TEXT, "maxLength": 3}),
+        ({**TEXT, "maxLength": 3}, {**TEXT, "maxLength": 3}),
+        ({"type": "object", "propertyNames": NAMES}, {"type": "object", "propertyNames": {"pattern": "^a"}}),
+        (
+            {"type": "object", "properties": {"a": TEXT}, "propertyNames": {"pattern": "^a"}},
+            {"type": "object", "properties": {"a": TEXT}},
+        ),
+        ({"type": "object", "patternProperties": PATTERNS}, {"type": "object", "patternProperties": PATTERNS}),
+        (
+            {
+                "type": "object",
+                "properties": {"b": NUMBER},
+                "patternProperties": PATTERNS,
+                "additionalProperties": False,
+            },
+            {"type": "object", "properties": {"b": NUMBER}},
+        ),
+        (
+            {"type": "object", "patternProperties": {**PATTERNS, "^b": NUMBER}, "additionalProperties": False},
+            {"type": "object"},
+        ),
+        (
+            {"type": "object", "allOf": [{"contains": TEXT}, {"contains": NUMBER}], "unevaluatedProperties": False},
+            {"type": "object"},
+        ),
+        ({"properties": {"a": {"multipleOf": 3}}}, {"properties": {"a": {}}}),
+    ],
+)
+def test_what_the_backend_does_not_support_is_not_sent(schema: dict[str, Any], sent: dict[str, Any]) -> None:
+    assert sendable_schema(schema) == sent
+
+
+def unsupported(schema: Any) -> bool:
+    """Check for what makes vLLM choose another backend than xgrammar, anywhere in a schema."""
+    if isinstance(schema, list):
+        return any(map(unsupported, schema))
+    if not isinstance(schema, dict):
+        return False
+    types = schema.get("type")
+    kinds = {types} if isinstance(types, str) else set(types) if isinstance(types, list) else set()
+    lengths = not {"minLength", "maxLength"}.isdisjoint(schema)
+    names, patterns = schema.get("propertyNames"), schema.get("patternProperties")
+    return (
+        bool(kinds & {"integer", "number"} and "multipleOf" in schema)
+        or ("array" in kinds and not {"uniqueItems", "contains", "minContains", "maxContains"}.isdisjoint(schema))
+        or ("string" in kinds and schema.get("format", "date") not in FORMATS)
+        or ("string" in kinds and lengths and not {"pattern", "format"}.isdisjoint(schema))
+        or ("object" in kinds and names is not None and not PROPERTY_KEYWORDS.isdisjoint(schema))
+        or ("object" in kinds and patterns is not None and ("properties" in schema or len(patterns) > 1))
+        or len(schema.get("allOf") or ()) > 1
+        or any(map(unsupported, schema.values()))
+    )
+
+
+class Pydantic(BaseModel):
+    """The types that pydantic gives constraints that a grammar may not support."""
+
+    even: int = Field(multiple_of=2)
+    tenth: float = Field(multiple_of=0.1)
+    code: str = Field(pattern="^[a-z]+$", min_length=2, max_length=4)
+    url: HttpUrl
+    any_url: AnyUrl
+    tags: set[Literal["a", "b"]]
+    frozen: frozenset[int]
+    named: dict[Annotated[str, Field(pattern="^a", max_length=3)], int]
+    day: date
+    at: datetime
+    took: timedelta
+    id: UUID
+    price: Decimal = Field(multiple_of=0.25, max_digits=5)
+    address: IPv4Address | IPv6Address
+    network: IPv4Network
+    path: Path
+    data: bytes = Field(min_length=1, max_length=3)
+    secret: SecretStr = Field(min_length=1)
+    pair: tuple[int, str]
+    maybe: Annotated[str, Field(pattern="b", min_length=1)] | None
+    nested: "list[Pydantic]" = Field(min_length=1)
+
+
+@pytest.mark.parametrize("name", Pydantic.model_fields)
+def test_every_type_of_pydantic_is_sent_as_xgrammar_supports_it(name: str) -> None:
+    schema = Pydantic.model_json_schema()
+    one = {
+        "type": "object",
+        "properties": {name: schema["$defs"]["Pydantic"]["properties"][name]},
+        "$defs": schema["$defs"],
+    }
+    sent = sendable_schema(one)
+    assert not unsupported(sent)
+    assert name in sent["properties"]
+
+
+@given(SCHEMAS)
+def test_no_schema_is_sent_with_what_xgrammar_does_not_support(schema: dict[str, Any]) -> None:
+    assert not unsupported(sendable_schema(schema))
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,13 @@ class ServerCapabilities:
         info: What the server says of itself; None before it was asked.
         models: The models that it serves; None before it was asked.
         accepts_structural_tags: Whether a structural tag may be sent; False once the server has refused one.
-        linted_schemas: Hashes of the schemas that were linted, so that each is warned about once.
+        checked_schemas: Hashes of the schemas that were checked, so that each is warned about once.
     """
 
     info: ServerInfo | None = None
     models: tuple[ModelCard, ...] | None = None
     accepts_structural_tags: bool = True
-    linted_schemas: set[int] = field(default_factory=set)
+    checked_schemas: set[int] = field(default_factory=set)
     _by_model: dict[str | None, ModelCapabilities] = field(default_factory=dict)
 
     def of(self, model: str | None) -> ModelCapabilities:

@@ -19,7 +19,7 @@ from vllm_connect.chat.filters.total_usage import TotalUsageFilter
 from vllm_connect.chat.plan import Plan, plan_request
 from vllm_connect.chat.prepare import PreparedMessages, prepare_messages
 from vllm_connect.chat.raw_completion import completions_request
-from vllm_connect.chat.schema_warnings import warn_of_unsupported_keywords
+from vllm_connect.chat.schema_checks import check_schemas
 from vllm_connect.chat.steps import CallContext, Steps, fetch, probe, send
 from vllm_connect.chat.strict_tools import has_loose_tools, strictness_would_help
 from vllm_connect.chat.two_phases import first_phase, is_final, needs_two_phases, second_phase
@@ -94,7 +94,7 @@ def chat_call(asked: ChatRequest, context: CallContext) -> Steps[None]:
     """
     asked = asked.normalized()
     asked.check_messages()
-    warn_of_unsupported_keywords(asked, context.capabilities.linted_schemas)
+    check_schemas(asked, context.capabilities.checked_schemas)
     prepared = prepare_messages(asked, context.capabilities)
     report_repairs(prepared, prepared.changes.pop("history_repaired", []))
     version = (yield from server_info(context)).version if asked.depends_on_version() else None
@@ -157,7 +157,7 @@ def ask(
     while True:
         request = phase(prepared.request)
         plan = plan_request(request, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
-        may_be_loose = has_loose_tools(request) and not known.needs_strict_tools
+        may_be_loose = plan.works_without_server_parser and has_loose_tools(request) and not known.needs_strict_tools
         held = HoldFilter(*(ANYTHING if may_be_loose and not request.stream else hold))
         try:
             stages = stages_of(request, held, spent)

@@ -36,24 +36,27 @@ def _strict(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def has_loose_tools(request: ChatRequest) -> bool:
-    """Check whether a request forces a call, validates it, and has a tool that does not say whether it is strict."""
-    loose = any("strict" not in tool["function"] for tool in request.tools or ())
-    return loose and request.check_constraints and is_forced(request.tool_choice)
+    """Check whether a request forces a call and has a tool that does not say whether it is strict."""
+    return is_forced(request.tool_choice) and any("strict" not in tool["function"] for tool in request.tools or ())
 
 
 def strictness_would_help(request: ChatRequest, answers: Sequence[Completion]) -> bool:
-    """Check whether answers violate what `strict` would enforce: the arguments of a forced call that was not truncated.
+    """Check whether answers violate what `strict` would enforce: a forced call, whole and with valid arguments.
+
+    It is checked whether or not the caller wants violations to be errors: frameworks that validate the arguments themselves
+    get a second try, too. A truncated answer would be truncated again.
 
     Args:
         request: The request, which `has_loose_tools`.
         answers: Its answers.
     """
-    return any(_violates(request, answer) for answer in answers)
+    validated = request.model_copy(update={"check_constraints": True})
+    return any(_violates(validated, answer) for answer in answers)
 
 
 def _violates(request: ChatRequest, answer: Completion) -> bool:
-    if not (answer.tool_calls or answer.invalid_tool_calls) or answer.metadata.get("tool_calls_via") != "server":
-        return False
+    if answer.metadata.get("tool_calls_via", "server") != "server":
+        return False  # parsed or forced by the client
     try:
         validate_answer(request, answer)
     except ConstraintError as error:

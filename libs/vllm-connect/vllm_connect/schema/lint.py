@@ -9,16 +9,12 @@ vLLM 0.32.0, each rule tried on such a server.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from vllm_connect.schema.supported import BOUNDS, FORMATS, PROPERTY_KEYWORDS, beyond_64_bits
+from vllm_connect.schema.walk import subschemas
+
 __all__ = [
-    "BOUNDS",
-    "FORMATS",
-    "LISTED",
-    "NESTED",
     "NOTES",
-    "REFUSED",
-    "SINGLE",
     "Finding",
-    "beyond_64_bits",
     "is_of_type",
     "lint_schema",
 ]
@@ -33,31 +29,6 @@ IGNORED = {
 
 ANYWHERE = ("not", "if", "then", "else", "dependencies")
 """Keywords that no grammar enforces, whatever the type."""
-
-REFUSED = frozenset({"contains", "maxContains", "minContains", "uniqueItems"})
-"""Keywords for which the server refuses the whole schema."""
-
-BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-
-FORMATS = frozenset(
-    [
-        "date",
-        "date-time",
-        "duration",
-        "email",
-        "hostname",
-        "ipv4",
-        "ipv6",
-        "json-pointer",
-        "relative-json-pointer",
-        "time",
-        "uri",
-        "uri-reference",
-        "uri-template",
-        "uuid",
-    ]
-)
-"""Formats that a grammar enforces; for any other the server refuses the whole schema."""
 
 NOTES = frozenset(
     [
@@ -82,10 +53,6 @@ TYPE_KEYWORDS = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
 """Keywords of one type, which a grammar ignores without a `type`."""
-
-NESTED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
-SINGLE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
 
 CHECKED = "the grammar may ignore it; the answer is validated when it is complete"
 
@@ -121,7 +88,7 @@ def _findings(schema: Any, path: str) -> Iterator[Finding]:
         return
     for keyword, advice in {**_of_type(schema), **_beside_others(schema)}.items():
         yield Finding(f"{path}.{keyword}", keyword, advice)
-    for where, inner in _below(schema, path):
+    for where, inner in subschemas(schema, path):
         yield from _findings(inner, where)
 
 
@@ -160,6 +127,14 @@ def _beside_others(schema: Mapping[str, Any]) -> dict[str, str]:
     reference = schema.get("$ref")
     if isinstance(reference, str) and not reference.startswith("#"):
         found["$ref"] = "a reference outside of the schema is not resolved: inline the schema"
+    if "propertyNames" in schema and not PROPERTY_KEYWORDS.isdisjoint(schema):
+        found["propertyNames"] = (
+            "beside other keywords on properties it is not sent; the answer is validated when it is complete"
+        )
+    if "patternProperties" in schema and ("properties" in schema or len(schema["patternProperties"]) > 1):
+        found["patternProperties"] = (
+            "beside properties or other patterns it is not sent; the answer is validated when complete"
+        )
     for form in ("$ref", "anyOf", "oneOf"):
         beside = schema.keys() - NOTES - {form, "type", "discriminator"} if form in schema else set()
         found.update((word, f"beside {form} the grammar ignores it") for word in sorted(beside) if word not in found)
@@ -208,26 +183,3 @@ JSON_TYPES = {
     "object": (dict,),
     "string": (str,),
 }
-
-
-def beyond_64_bits(schema: Mapping[str, Any], keyword: str) -> bool:
-    """Check whether a bound exceeds the server's integers, which makes it refuse the schema."""
-    bound = schema.get(keyword)
-    return isinstance(bound, int) and not -(2**63) <= bound < 2**63
-
-
-def _below(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    """Yield the direct subschemas of a schema, each with its path."""
-    for keyword in NESTED:
-        named = schema.get(keyword)
-        if isinstance(named, Mapping):
-            for name, inner in named.items():
-                yield f"{path}.{keyword}.{name}", inner
-    for keyword in LISTED:
-        listed = schema.get(keyword)
-        if isinstance(listed, list):
-            for index, inner in enumerate(listed):
-                yield f"{path}.{keyword}[{index}]", inner
-    for keyword in SINGLE:
-        if isinstance(schema.get(keyword), Mapping):
-            yield f"{path}.{keyword}", schema[keyword]

@@ -6,20 +6,12 @@ schema, `uniqueItems` of a `set`, is left out of what is sent, and the answer is
 Source: the xgrammar and guidance backends of vLLM 0.32.0, each rule tried on such a server.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from vllm_connect.schema.lint import (
-    BOUNDS,
-    FORMATS,
-    LISTED,
-    NESTED,
-    NOTES,
-    REFUSED,
-    SINGLE,
-    beyond_64_bits,
-    is_of_type,
-)
+from vllm_connect.schema.lint import NOTES, is_of_type
+from vllm_connect.schema.supported import supported_part
+from vllm_connect.schema.walk import map_subschemas
 
 __all__ = ["rewrite_schema", "sendable_schema", "with_null_as_type"]
 
@@ -69,7 +61,7 @@ def sendable_schema(schema: Any) -> Any:
     Returns:
         A schema that accepts every value that the given one accepts.
     """
-    return _accepted(rewrite_schema(schema))
+    return supported_part(rewrite_schema(schema))
 
 
 def with_null_as_type(schema: Any) -> Any:
@@ -80,7 +72,7 @@ def with_null_as_type(schema: Any) -> Any:
     """
     if not isinstance(schema, Mapping):
         return schema
-    out = _map_subschemas(schema, with_null_as_type)
+    out = map_subschemas(schema, with_null_as_type)
     if out.get("nullable") is True and isinstance(out.get("type"), str) and "enum" not in out:
         del out["nullable"]
         out["type"] = [out["type"], "null"]
@@ -90,7 +82,7 @@ def with_null_as_type(schema: Any) -> Any:
 def _rewritten(schema: Any, root: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
-    out = _map_subschemas(schema, lambda inner: _rewritten(inner, root))
+    out = map_subschemas(schema, lambda inner: _rewritten(inner, root))
     if "const" in out and "enum" not in out:
         out["enum"] = [out.pop("const")]
     return _with_enum_narrowed(
@@ -104,19 +96,6 @@ def _with_enum_narrowed(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     kept = [value for value in schema["enum"] if is_of_type(value, schema["type"])]
     return {**schema, "enum": kept} if kept else schema
-
-
-def _map_subschemas(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """Apply a change to the direct subschemas of a schema."""
-    out = dict(schema)
-    for name, value in schema.items():
-        if name in NESTED and isinstance(value, Mapping):
-            out[name] = {key: change(inner) for key, inner in value.items()}
-        elif name in LISTED and isinstance(value, list):
-            out[name] = [change(inner) for inner in value]
-        elif name in SINGLE:
-            out[name] = change(value)
-    return out
 
 
 def _with_all_of_merged(schema: dict[str, Any], root: Any) -> dict[str, Any]:
@@ -199,20 +178,3 @@ def _with_required_declared(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     anything = {} if other is True else other
     return {**schema, "properties": {**declared, **dict.fromkeys(missing, anything)}}
-
-
-def _accepted(schema: Any) -> Any:
-    """Remove what makes the server refuse a schema; not within a `not` or an `if`, where removing would restrict."""
-    if not isinstance(schema, Mapping):
-        return schema
-    kept = {name: value for name, value in schema.items() if not _is_refused(schema, name)}
-    closed = {name: kept.pop(name) for name in ("not", "if") if name in kept}
-    out = {**_map_subschemas(kept, _accepted), **closed}
-    if out.get("oneOf") != kept.get("oneOf") and "anyOf" not in out:
-        out["anyOf"] = out.pop("oneOf")  # a value may now match two branches
-    return out
-
-
-def _is_refused(schema: Mapping[str, Any], name: str) -> bool:
-    unknown = name == "format" and schema[name] not in FORMATS
-    return name in REFUSED or unknown or (name in BOUNDS and beyond_64_bits(schema, name))

@@ -5,9 +5,9 @@ import logging
 from typing import Any
 
 import pytest
-from vllm_connect import ChatRequest, ConstraintError
+from vllm_connect import ChatRequest, ConfigurationError, ConstraintError
 from vllm_connect.chat.capabilities import ServerCapabilities
-from vllm_connect.chat.schema_warnings import REMEMBERED, warn_of_unsupported_keywords
+from vllm_connect.chat.schema_checks import REMEMBERED, check_schemas
 from vllm_connect.protocol.server_info import ServerInfo
 
 from tests.connect.chat.test_flow import run, said, start
@@ -87,5 +87,23 @@ def test_what_is_remembered_is_bounded() -> None:
     seen: set[int] = set()
     for n in range(1, REMEMBERED + 10):
         asked = ChatRequest(messages=[], structured_outputs={"json": {"type": "integer", "minimum": n}})
-        warn_of_unsupported_keywords(asked, seen)
+        check_schemas(asked, seen)
     assert 0 < len(seen) < REMEMBERED
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/Missing", "https://example.com/x.json"])
+@pytest.mark.parametrize("place", ["tool", "response_format", "structured_outputs"])
+def test_a_reference_that_leads_nowhere_is_an_error_before_anything_is_sent(reference: str, place: str) -> None:
+    schema = {"type": "object", "properties": {"p": {"$ref": reference}}}
+    fields: dict[str, dict[str, Any]] = {
+        "tool": {
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}],
+            "tool_choice": "any",
+        },
+        "response_format": {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}},
+        "structured_outputs": {"structured_outputs": {"json": schema}},
+    }
+    capabilities = ServerCapabilities(info=ServerInfo())
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=r"\$\.properties\.p"):
+            next(start(capabilities, **{"tools": None, **fields[place]}))

@@ -1,9 +1,11 @@
-"""Warnings about keywords of a schema that the server's grammar does not enforce, once for each schema.
+"""Checks of the schemas of a request before it is sent, once for each schema.
 
 `{"type": "integer", "multipleOf": 5}` is accepted by every server, and the answer may be 7. The answer is validated when it
 is complete; the warning comes before, on the logger `vllm_connect`:
 
     the server's grammar does not enforce the schema of response_format at $.multipleOf: the grammar may ignore it; …
+
+A reference that leads nowhere is an error, since the server's own message names neither the schema nor the reference.
 """
 
 import logging
@@ -12,12 +14,15 @@ from typing import Any
 
 import msgspec
 
+from vllm_connect.errors import ConfigurationError
 from vllm_connect.request.chat_request import ChatRequest
+from vllm_connect.request.json_values import encode_json
 from vllm_connect.request.tool_choice import is_forced
 from vllm_connect.schema.lint import Finding, lint_schema
+from vllm_connect.schema.references import dangling_references
 from vllm_connect.schema.rewrite import rewrite_schema
 
-__all__ = ["warn_of_unsupported_keywords"]
+__all__ = ["check_schemas"]
 
 logger = logging.getLogger("vllm_connect")
 
@@ -29,17 +34,26 @@ REMEMBERED = 1000
 """Schemas that are remembered; beyond these, all are forgotten."""
 
 
-def warn_of_unsupported_keywords(request: ChatRequest, seen: set[int]) -> None:
-    """Log a warning for each new schema of a request that a grammar does not enforce completely.
+def check_schemas(request: ChatRequest, seen: set[int]) -> None:
+    """Check each new schema of a request, and log a warning for one that a grammar does not enforce completely.
 
     Args:
         request: The request, normalized.
         seen: Hashes of the schemas seen before; those of the request are added.
+
+    Raises:
+        ConfigurationError: A schema refers to what it does not contain.
     """
     for name, schema in _schemas(request):
-        key = hash(msgspec.json.encode(schema))
+        key = hash(encode_json(schema)[0])
         if key in seen:
             continue
+        if dangling := dangling_references(schema):
+            path, reference = (_printable(text) for text in dangling[0])
+            raise ConfigurationError(
+                f"the schema of {name} refers to {reference!r} at {path}, which it does not contain: "
+                "add the definition to its $defs, or inline it"
+            )
         if len(seen) >= REMEMBERED:
             seen.clear()
         seen.add(key)

@@ -129,7 +129,7 @@ def blocking(base: str) -> dict[str, Call]:
         return size
 
     return {
-        "ours (http.client)": own,
+        "ours": own,
         "urllib3": over_urllib3,
         "httpx": through(httpx.Client()),
         "httpx2": through(httpx2.Client()),
@@ -164,7 +164,7 @@ def looped(base: str, limit: int) -> tuple[dict[str, AsyncCall], list[Callable[[
     newer = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=limit), timeout=2)
     mixed = HttpxAiohttpClient(limits=httpx.Limits(max_connections=limit), timeout=2)
     calls: dict[str, AsyncCall] = {
-        "ours (aiohttp)": own,
+        "ours": own,
         "aiohttp alone": over_aiohttp,
         "httpx over aiohttp": through(mixed),
         "httpx": through(plain),

@@ -21,7 +21,7 @@ from vllm_connect.protocol.error_responses import MAX_TEXT
 from vllm_connect.protocol.sse import MAX_EVENT_BYTES, SSEDecoder
 from vllm_connect.protocol.tool_calls import MAX_CALLS
 from vllm_connect.response.tool_arguments import MAX_BYTES, MAX_DEPTH, ArgumentsError, read_arguments
-from vllm_connect.transport.framing import MAX_BODY_BYTES
+from vllm_connect.transport.reply import MAX_BODY_BYTES
 
 from tests.faults.server import FaultServer, Script, answer, stall, stream
 

@@ -77,7 +77,7 @@ def test_streams_that_nobody_reads(kind: str, mode: str) -> None:
         assert asked(asker, mode)
         server.wait_for_hang_up()
         for stream in streams:
-            with pytest.raises(RequestTimeoutError, match="nobody read the stream") as caught:
+            with pytest.raises(RequestTimeoutError, match="the caller did not read the stream") as caught:
                 next(stream)
             assert (caught.value.phase, caught.value.partial and caught.value.partial.text) == ("stall", "Hi")
         assert asked(asker, mode)
@@ -97,7 +97,7 @@ async def test_streams_that_nobody_reads_in_a_loop(kind: str, mode: str) -> None
         assert len(server.hung_up) == 2
         assert await awaited(asker, mode)
         for stream in streams:
-            with pytest.raises(RequestTimeoutError, match="nobody read the stream") as caught:
+            with pytest.raises(RequestTimeoutError, match="the caller did not read the stream") as caught:
                 await anext(stream)
             assert (caught.value.phase, caught.value.partial and caught.value.partial.text) == ("stall", "Hi")
         assert await awaited(asker, mode)

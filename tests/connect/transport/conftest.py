@@ -11,7 +11,8 @@ import pytest
 from vllm_connect.config.config import VllmConfig, timeouts_of
 from vllm_connect.protocol.http_request import HttpRequest
 from vllm_connect.transport.deadlines import Deadlines
-from vllm_connect.transport.http import AsyncReply, AsyncTransport, Reply, Transport
+from vllm_connect.transport.http import AsyncTransport, Transport
+from vllm_connect.transport.reply import AsyncReply, Reply
 
 ASK = HttpRequest("GET", "/version")
 CHAT = HttpRequest("POST", "/v1/chat/completions", b'{"messages": []}', streaming=True)

@@ -12,9 +12,10 @@ import trustme
 from vllm_connect.config.config import VllmConfig
 from vllm_connect.errors import ConfigurationError, ConnectionFailedError
 from vllm_connect.protocol.http_request import HttpRequest
-from vllm_connect.transport import target as route_module
+from vllm_connect.transport import target as target_module
 from vllm_connect.transport.http import Transport
-from vllm_connect.transport.target import Route, is_loopback, tls_context
+from vllm_connect.transport.target import Target, is_this_machine
+from vllm_connect.transport.tls import tls_context
 
 from tests.connect.transport.conftest import ASK, CHAT, Carry, over
 from tests.faults.server import Connection, FaultServer, answer, close, head, reset, send, stream
@@ -31,7 +32,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def unwarned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(route_module, "_warned", set())
+    monkeypatch.setattr(target_module, "_warned", set())
 
 
 @pytest.fixture(scope="session")
@@ -170,14 +171,37 @@ def test_proxy_of_the_environment(carry: Carry, monkeypatch: pytest.MonkeyPatch)
         assert "proxy-authorization" in proxy.requests[0].headers
         for settings in ({"trust_env": False}, {}):
             monkeypatch.setenv("NO_PROXY", "gpu.test")
-            assert Route(VllmConfig(base_url="http://gpu.test:8000", **settings)).proxy is None
+            assert Target(VllmConfig(base_url="http://gpu.test:8000", **settings)).proxy is None
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "[::1]", "vllm.localhost"])
-def test_loopback_never_uses_a_proxy(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+HERE = [
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "vllm.localhost",
+    "127.0.0.1",
+    "127.0.0.1.",
+    "127.8.9.1",
+    "127.1",
+    "0x7f.1",
+    "017700000001",
+    "2130706433",
+    "0.0.0.0",  # noqa: S104 - an address like others
+    "0",
+    "[::1]",
+    "[::]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::ffff:0.0.0.0]",
+]
+
+
+@pytest.mark.parametrize("host", HERE)
+def test_this_machine_is_reached_without_a_proxy(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
-    assert Route(VllmConfig(base_url=f"http://{host}:8000")).proxy is None
-    assert Route(VllmConfig(base_url=f"http://{host}:8000", proxy="http://proxy.test:3128")).proxy is None
+    assert Target(VllmConfig(base_url=f"http://{host}:8000")).proxy is None
+    assert Target(VllmConfig(base_url=f"http://{host}:8000", proxy="http://proxy.test:3128")).proxy is None
 
 
 def test_loopback_request_stays_here(carry: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,14 +210,45 @@ def test_loopback_request_stays_here(carry: Carry, monkeypatch: pytest.MonkeyPat
         assert carry(VllmConfig(base_url=server.url), ASK).body == b"direct"
 
 
-def test_other_hosts_are_no_loopback() -> None:
-    assert not any(is_loopback(host) for host in ("10.0.0.1", "localhost.example.test", "::2", "gpu-1", "0.0.0.0"))  # noqa: S104 - an address like others
+def test_other_hosts_are_not_this_machine() -> None:
+    others = ("10.0.0.1", "localhost.example.test", "notlocalhost", "::2", "gpu-1", "128.0.0.1", "::ffff:10.0.0.1")
+    assert [host for host in others if is_this_machine(host)] == []
 
 
-def test_socks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
-    with pytest.raises(ConfigurationError, match="socks5://"):
-        Route(VllmConfig(base_url="http://gpu.test"))
+@pytest.mark.parametrize(
+    ("exempt", "host", "is_direct"),
+    [
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("a.test, 10.0.0.0/8", "10.1.2.3", True),
+        ("10.1.2.3/8", "10.9.9.9", True),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("fd00::/8", "[fd12::1]", True),
+        ("fd00::/8", "10.1.2.3", False),
+        ("10.0.0.0/99", "10.1.2.3", False),
+        ("gpu.test", "gpu.test", True),
+        (".test", "gpu.test", True),
+        ("test", "gpu.test", True),
+        ("other.test", "gpu.test", False),
+        ("gpu.test:8000", "gpu.test", True),
+        ("gpu.test:9000", "gpu.test", False),
+        ("*", "gpu.test", True),
+    ],
+)
+def test_no_proxy_exempts_hosts_and_networks(
+    exempt: str, host: str, is_direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", exempt)
+    assert (Target(VllmConfig(base_url=f"http://{host}:8000")).proxy is None) is is_direct
+
+
+@pytest.mark.parametrize("proxy", ["socks4://u:p-canary@127.0.0.1:1080", "http://[::1", "ftp://proxy.test"])
+def test_a_proxy_that_cannot_be_used_is_refused(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match=r"^proxy ") as caught:
+        Target(VllmConfig(base_url="http://gpu.test"))
+    assert "canary" not in str(caught.value)
 
 
 def test_client_of_the_caller_has_its_own_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,17 +326,17 @@ def test_basic_auth(carry: Carry) -> None:
 @pytest.mark.usefixtures("unwarned")
 def test_key_over_plain_http_warns_once() -> None:
     with pytest.warns(UserWarning, match=r"gpu\.test:8000 unencrypted"):
-        Route(VllmConfig(base_url="http://gpu.test:8000", api_key="sk"))
-    Route(VllmConfig(base_url="http://gpu.test:8000", api_key="sk"))
+        Target(VllmConfig(base_url="http://gpu.test:8000", api_key="sk"))
+    Target(VllmConfig(base_url="http://gpu.test:8000", api_key="sk"))
 
 
 @pytest.mark.usefixtures("unwarned")
 def test_nothing_to_warn_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Route(VllmConfig(base_url="http://gpu.test:8000"))
-        Route(VllmConfig(base_url="http://127.0.0.1:8000", api_key="sk"))
-        Route(VllmConfig(base_url="https://gpu.test:8000", api_key="sk"))
+        Target(VllmConfig(base_url="http://gpu.test:8000"))
+        Target(VllmConfig(base_url="http://127.0.0.1:8000", api_key="sk"))
+        Target(VllmConfig(base_url="https://gpu.test:8000", api_key="sk"))
 
 
 def test_stream_of_events_arrives(carry_any: Carry) -> None:

@@ -11,9 +11,18 @@ The environment is read when a configuration is created, never at import, and `O
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from vllm_connect.config.environment import environment, read_count, read_number
@@ -33,6 +42,8 @@ SECRETS = ("api_key", "basic_auth", "headers", "proxy_auth")
 MASK = "[secret]"
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Transport: TypeAlias = Literal["auto", "httpx"]
+TRANSPORTS: dict[str, Transport] = {"auto": "auto", "httpx": "httpx"}
 
 
 # Values
@@ -88,8 +99,8 @@ class Timeouts(BaseModel):
 
     connect: Seconds | None = 5.0
     """To reach the server: name, TCP, TLS, proxy."""
-    pool: Seconds | None = 30.0
-    """For a free connection where `max_connections` are in use."""
+    pool: Seconds | None = 600.0
+    """For a free connection where `max_connections` are in use; as long as `first_token` unless it is given."""
     write: Seconds | None = 30.0
     """To send the request."""
     first_token: Seconds | None = 600.0
@@ -102,10 +113,18 @@ class Timeouts(BaseModel):
     total: Seconds | None = None
     """For the whole call, retries and their delays included."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _wait_for_a_connection(cls, given: Any) -> Any:
+        """Wait for a connection as long as for the first data."""
+        if isinstance(given, Mapping) and "first_token" in given:
+            return {"pool": given["first_token"], **given}
+        return given
+
     @classmethod
     def of(cls, seconds: float) -> "Timeouts":
         """Build the timeouts that a plain number stands for."""
-        short = {name: min(seconds, cls.model_fields[name].default) for name in ("connect", "pool", "write")}
+        short = {name: min(seconds, cls.model_fields[name].default) for name in ("connect", "write")}
         return cls(first_token=seconds, stall=seconds, **short)
 
 
@@ -178,11 +197,17 @@ class VllmConfig(BaseModel):
     client_cert: str | tuple[str, str] | None = None
     """Path of a client certificate with its key, or the paths of both."""
     proxy: str | None = None
-    """A proxy, `http://host:3128`; loopback addresses never use one."""
+    """A proxy, `http://host:3128`, or at `https://`, `socks5://`, `socks5h://`; this machine is reached without one."""
     proxy_auth: Annotated[SecretStr | None, BeforeValidator(_auth)] = Field(default=None, exclude=True)
     """`user:password` for the proxy."""
     trust_env: bool = True
     """Use the environment's proxies (`HTTP_PROXY`, `NO_PROXY`, …) and certificates (`SSL_CERT_FILE`, …)."""
+    transport: Transport = Field(
+        default_factory=lambda: environment("VLLM_TRANSPORT", _environment_transport, TRANSPORTS["auto"])
+    )
+    """`httpx` sends all requests through httpx, so that its mocks, recorders and tracers see them. From `VLLM_TRANSPORT`.
+
+    By default direct connections are our own, and proxies are reached through httpx."""
     max_connections: int = Field(default=256, ge=1)
     """How many connections are open at most; further calls wait for one, as long as `timeout.pool`."""
     keepalive_expiry: float = Field(default=4.0, ge=0, allow_inf_nan=False)
@@ -266,6 +291,12 @@ def _resolve_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         if auth:
             fields.setdefault("proxy_auth", auth)
     return fields
+
+
+def _environment_transport(text: str) -> Transport:
+    if text not in TRANSPORTS:
+        raise ValueError(f"expected {' or '.join(TRANSPORTS)}")
+    return TRANSPORTS[text]
 
 
 def _environment_url(text: str) -> tuple[str, SecretStr | None]:

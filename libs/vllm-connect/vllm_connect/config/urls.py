@@ -13,6 +13,8 @@ __all__ = ["DEFAULT_BASE_URL", "split_base_url", "split_proxy"]
 
 DEFAULT_BASE_URL = "http://localhost:8000"
 
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+
 KNOWN_PATHS = ("/chat/completions", "/completions", "/models", "/v1")
 """Ends of a URL that are dropped, in this order: users paste the URL of an endpoint."""
 
@@ -68,5 +70,5 @@ def split_base_url(text: str) -> tuple[str, SecretStr | None]:
 
 def split_proxy(text: str) -> tuple[str, SecretStr | None]:
     """Split the URL of a proxy from its credentials; see `split_base_url`."""
-    url = _split(text.strip(), "proxy", ("http", "https"))
+    url = _split(text.strip(), "proxy", PROXY_SCHEMES)
     return _without_auth(url, "")

@@ -11,7 +11,7 @@ import unicodedata
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-__all__ = ["is_private"]
+__all__ = ["host_address", "is_private"]
 
 INTERNAL = ("localhost", "local", "internal", "home.arpa", "lan", "intranet", "corp", "private")
 """Suffixes of host names within a private network."""
@@ -41,11 +41,20 @@ def is_private(url: str) -> bool:
         return True
     if not host or DOUBTFUL.search(parts.netloc) or parts.netloc.count("@") > 1 or DROPPED.search(url):
         return True
-    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().rstrip(".")
+    host = _normalized(host)
     address = _address(host)
     if address is not None:
         return not address.is_global or address.is_multicast
     return "." not in host or host.endswith(tuple(f".{end}" for end in INTERNAL))
+
+
+def host_address(host: str) -> IPv4Address | IPv6Address | None:
+    """Read a host as an address in any notation, `127.1` and `::ffff:127.0.0.1` among them; None where it is a name."""
+    return _address(_normalized(host))
+
+
+def _normalized(host: str) -> str:
+    return unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().rstrip(".")
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

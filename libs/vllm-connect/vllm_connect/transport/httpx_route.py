@@ -1,201 +1,313 @@
-"""Requests through a client that the caller made: an `httpx.Client` or `AsyncClient`, of httpx or httpx2.
+"""Requests through httpx: the route of everything that is not a direct connection.
 
-Such a client keeps its own connections, proxies and TLS, and is never closed here. It has one timeout for every read,
-so a stall is noticed after `first_token` at the latest, and it sends no request again free of charge.
+Proxies of every kind, a client that the caller made (of httpx or httpx2), `transport="httpx"`, and recorders and mocks of
+httpx all go here. Each of our own connections is an httpx client with room for one, kept in the same pool as direct
+connections, since httpx's own pool loses places when calls are cancelled. A caller's client keeps its connections,
+proxies and TLS settings, and is never closed.
+
+httpx has one timeout for every read; a call's deadlines hold because its socket is shut down when one has passed.
 """
 
 import math
+import socket
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from vllm_connect.errors import VllmError
+from vllm_connect.config.config import Timeouts
+from vllm_connect.errors import ConfigurationError, VllmError
 from vllm_connect.protocol.http_request import HttpRequest
 from vllm_connect.transport.deadlines import Deadlines
-from vllm_connect.transport.error_mapping import Place
-from vllm_connect.transport.message import Body, Head, read_head
-from vllm_connect.transport.target import Route
+from vllm_connect.transport.error_mapping import Call
+from vllm_connect.transport.http1 import ResponseHead, join_headers
+from vllm_connect.transport.loop_pool import DeadlineTimer, LoopPool
+from vllm_connect.transport.reply import GRACE, AsyncReply, Reply
+from vllm_connect.transport.target import Target
 
-__all__ = ["AsyncClientPool", "AsyncClientReply", "ClientPool", "ClientReply"]
+__all__ = ["AsyncClientConnection", "ClientConnection"]
 
 LEAST = 0.001
 """Seconds; a timeout of 0 would mean not to wait at all."""
+SOON = Timeouts(first_token=GRACE)
+PHASES = {"send_request_headers.started": "write", "receive_response_headers.started": "headers"}
+"""The phases that trace events begin."""
 
 
-class _Reply:
-    """What an answer is made of, whether it is waited for or not.
+def _own_client(kind: str, target: Target) -> Any:
+    """Build a client with room for one connection to a server: a `Client` or an `AsyncClient`.
 
-    Args:
-        response: The client's response.
-        head: Its head.
-        place: Where the call is.
+    Raises:
+        ConfigurationError: A file of the TLS settings cannot be read, or a SOCKS proxy lacks its package.
     """
+    import httpx  # noqa: PLC0415 - a slow import that direct connections and clients of a caller do not need
 
-    def __init__(self, response: Any, head: Head, place: Place) -> None:
-        self.status = head.status
-        self.headers = head.headers
-        self.request_id = head.request_id
-        self._response = response
-        self._place = place
-        self._body = Body(head, place)
-
-    def _check(self) -> None:
-        deadline, phase = self._place.deadlines.next_deadline()
-        if time.monotonic() >= deadline:
-            raise self._place.timed_out(phase)
-
-
-class ClientReply(_Reply):
-    """An answer that is waited for."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Read the body; each piece is what the client gives."""
-        pieces = self._response.iter_bytes()
-        while True:
-            problem: VllmError | None = None
-            data = b""
-            try:
-                data = next(pieces, b"")
-            except Exception as error:
-                problem = _named(error, self._place)
-                if problem is None:
-                    raise
-            if problem is not None:
-                raise problem.with_traceback(None)
-            if not data:
-                return
-            self._check()
-            yield from self._body.unpack(data)
+    tls, proxy, between = target.client_tls(), target.proxy, None
+    limits = httpx.Limits(max_connections=1, keepalive_expiry=target.config.keepalive_expiry)
+    if proxy is not None:
+        proxy_tls = tls if proxy.url.startswith("https:") else None
+        between = httpx.Proxy(proxy.url, ssl_context=proxy_tls, auth=proxy.credentials())
+    try:
+        return getattr(httpx, kind)(verify=tls, proxy=between, trust_env=False, limits=limits)
+    except ImportError:
+        pass
+    raise ConfigurationError("a SOCKS proxy needs one more package: pip install 'httpx[socks]'")
 
 
-class AsyncClientReply(_Reply):
-    """An answer that is awaited."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Read the body; each piece is what the client gives."""
-        pieces = self._response.aiter_bytes()
-        while True:
-            problem: VllmError | None = None
-            data = b""
-            try:
-                data = await anext(pieces, b"")
-            except Exception as error:
-                problem = _named(error, self._place)
-                if problem is None:
-                    raise
-            if problem is not None:
-                raise problem.with_traceback(None)
-            if not data:
-                return
-            self._check()
-            for piece in self._body.unpack(data):
-                yield piece
-
-
-class _Pool:
-    """What both kinds of clients are asked.
+class _Connection:
+    """An httpx client as a connection of a pool.
 
     Args:
-        route: The way to the server.
         client: The client.
+        is_own: Whether it is ours to close.
     """
 
-    def __init__(self, route: Route, client: Any) -> None:
-        self._route = route
+    def __init__(self, client: Any, *, is_own: bool) -> None:
         self._client = client
+        self._is_own = is_own
+        self._stream: Any = None
+        self._call: Call | None = None
+        self._response: Any = None
+        self._pieces: Any = None
+        self._expired: str | None = None
+        self._is_complete = False
 
-    def _build(self, request: HttpRequest, deadlines: Deadlines) -> Any:
-        route = self._route
+    def is_alive(self) -> bool:
+        """Return whether it can be used; httpx looks at its idle connection itself."""
+        return True
+
+    def expire(self, now: float) -> bool:
+        """Shut the connection down if the caller does not read the response."""
+        if self._call is not None and self._call.phase == "body" and self._expired is None:
+            due, phase = self._call.deadlines.next_deadline()
+            if now >= due:
+                self._shut_down(phase)
+        return self._expired is not None
+
+    def _shut_down(self, phase: str) -> None:
+        """End whatever waits for the connection, since a phase took too long."""
+        self._expired = phase
+        with suppress(OSError, AttributeError):  # the server was first, or there is no connection of httpcore
+            self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    def _on_event(self, event: str, info: dict[str, Any]) -> None:
+        """Follow a request on its way, as httpx's trace events tell."""
+        step = event.partition(".")[2]
+        if self._call is None:
+            return
+        if step in ("connect_tcp.complete", "start_tls.complete"):
+            self._stream = info["return_value"]
+        elif step == "connect_tcp.started":
+            self._call.enter_phase("connect")
+        elif step in PHASES and info["request"].method != b"CONNECT":  # which is part of connecting
+            self._call.enter_phase(PHASES[step])
+
+    def _begin(self, request: HttpRequest, call: Call, trace: Callable[..., object]) -> Any:
+        """Build httpx's request."""
+        self._call, self._expired, self._is_complete = call, None, False
+        left, limits = call.deadlines.remaining(time.monotonic()), call.deadlines.timeouts
+        seconds = (
+            min(each or math.inf, left) for each in (limits.connect, limits.first_token, limits.write, limits.pool)
+        )
         return self._client.build_request(
             request.method,
-            f"{route.origin}{route.prefix}{request.path}",
+            call.target.url + request.path,
             content=request.body or None,
-            headers=route.headers_of(request),
-            timeout=_timeout(deadlines),
+            headers=call.target.headers(request),
+            timeout=tuple(None if math.isinf(each) else max(each, LEAST) for each in seconds),
+            extensions={"trace": trace},
         )
 
+    def _head(self, response: Any) -> ResponseHead:
+        """Read the head; a body that was read already, by a recorder or a mock, is decoded already."""
+        self._response = response
+        decoded = ("content-encoding",) if response.is_stream_consumed else ()
+        headers = [(name, value) for name, value in response.headers.multi_items() if name not in decoded]
+        return ResponseHead(response.status_code, join_headers(headers))
 
-class ClientPool(_Pool):
-    """Blocking requests through the caller's client."""
+    def _received(self, data: bytes) -> bytes:
+        """Take a piece of the body, or its end; what has been received before a deadline is read."""
+        if self._call is not None and self._expired and not (data and self._stream):
+            raise self._call.timed_out(self._expired)
+        self._is_complete = not data
+        return data
 
-    @contextmanager
-    def open(self, request: HttpRequest, deadlines: Deadlines) -> Iterator[ClientReply]:
-        """Send a request and wait for the answer's headers; see `Transport.open`."""
-        place = _place(self._route, request, deadlines)
-        problem: VllmError | None = None
-        response: Any = None
+    def _failed(self, error: BaseException, call: Call) -> VllmError:
+        """Build the error for what httpx raised, or raise it if it is not one of httpx's."""
+        if self._expired is not None and isinstance(error, Exception):
+            return call.timed_out(self._expired)
+        if isinstance(error, RuntimeError) and "event loop" in str(error).lower():
+            return ConfigurationError(
+                f"the request to {call.target.authority} cannot be sent: the httpx.AsyncClient that was given was used "
+                "in another event loop before, to which its connections belong; create one for each event loop"
+            )
+        if type(error).__name__.startswith("Connect"):
+            call.phase = "connect"
+        problem = call.failed(error)
+        if problem is None:
+            raise error
+        return problem.with_traceback(None)
+
+
+class ClientConnection(_Connection):
+    """A client that blocks.
+
+    Args:
+        call: The first call.
+        client: The caller's client, None for one of our own.
+    """
+
+    def __init__(self, call: Call, client: Any) -> None:
+        super().__init__(client or _own_client("Client", call.target), is_own=client is None)
+
+    def ask(self, request: HttpRequest, call: Call) -> Reply:
+        """Send a request and wait for the head of its response; see `BlockingConnection.ask`."""
+        self._watch = _Watch(self._shut_down, call)
         try:
-            built = self._build(request, deadlines)
+            built = self._begin(request, call, self._trace)
             response = self._client.send(built, stream=True, follow_redirects=False)
-        except Exception as error:
-            problem = _named(error, place)
-            if problem is None:
-                raise
-        if problem is not None:
-            raise problem.with_traceback(None)
+            self._pieces = response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
+            return Reply(self._head(response), call, self)
+        except BaseException as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
+            self.finish(orderly=False)
+            problem = self._failed(error, call)
+        raise problem
+
+    def receive(self) -> bytes:
+        """Return what was received of the body; see `Received`."""
+        if self._call is None:
+            raise RuntimeError("the response is closed")
         try:
-            yield ClientReply(response, _head(response, place), place)
-        finally:
+            return self._received(next(self._pieces, b""))
+        except Exception as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
+            problem = self._failed(error, self._call)
+        raise problem
+
+    def finish(self, *, orderly: bool) -> bool:
+        """End the response; see `BlockingConnection.finish`."""
+        self._watch.stop()
+        call, response = self._call, self._response
+        if orderly and self._is_own and not self._is_complete and not self._expired and call is not None:
+            self._watch = _Watch(self._shut_down, Call(call.target, Deadlines(SOON, time.monotonic()), streaming=True))
+            with suppress(VllmError):
+                self.receive()
+            self._watch.stop()
+        self._call = self._response = self._pieces = None
+        if response is not None:
             response.close()
+        return orderly and self._is_own and self._is_complete
 
     def close(self) -> None:
-        """Leave the client to its owner."""
+        """Close the client if it is ours."""
+        if self._is_own:
+            self._client.close()
+
+    def _trace(self, event: str, info: dict[str, Any]) -> None:
+        self._on_event(event, info)
+        self._watch.look()
 
 
-class AsyncClientPool(_Pool):
-    """Requests through the caller's client that do not block."""
+class _Watch(threading.Thread):
+    """Ends a call that blocks when its deadline has passed.
 
-    @asynccontextmanager
-    async def open(self, request: HttpRequest, deadlines: Deadlines) -> AsyncIterator[AsyncClientReply]:
-        """Send a request and wait for the answer's headers; see `AsyncTransport.open`."""
-        place = _place(self._route, request, deadlines)
-        problem: VllmError | None = None
-        response: Any = None
+    Args:
+        expire: Called with the phase that took too long.
+        call: The call.
+    """
+
+    def __init__(self, expire: Callable[[str], None], call: Call) -> None:
+        super().__init__(name="deadlines of a request", daemon=True)
+        self._expire = expire
+        self._deadlines = call.deadlines
+        self._signal = threading.Event()
+        self._is_over = False
+        self.start()
+
+    def run(self) -> None:
+        """Look at the deadlines whenever one may have passed."""
+        while not self._is_over:
+            now = time.monotonic()
+            end = self._deadlines.end_of_wait(now)
+            if now >= end:
+                self._expire(self._deadlines.next_deadline()[1])
+                return
+            self._signal.wait(min(end - now, self._deadlines.timeouts.stall or math.inf, threading.TIMEOUT_MAX))
+            self._signal.clear()
+
+    def look(self) -> None:
+        """Look now, since a phase has begun."""
+        self._signal.set()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._is_over = True
+        self._signal.set()
+
+
+class AsyncClientConnection(_Connection):
+    """A client of an event loop.
+
+    Args:
+        pool: The connections of the loop.
+        call: The first call.
+        client: The caller's client, None for one of our own.
+    """
+
+    def __init__(self, pool: LoopPool[Any], call: Call, client: Any) -> None:
+        super().__init__(client or _own_client("AsyncClient", call.target), is_own=client is None)
+        self._pool = pool
+        self._timer = DeadlineTimer(pool.loop)
+        if self._is_own:
+            pool.opened(self)
+
+    async def ask(self, request: HttpRequest, call: Call) -> AsyncReply:
+        """Send a request and wait for the head of its response; see `LoopConnection.ask`."""
         try:
-            built = self._build(request, deadlines)
+            built = self._begin(request, call, self._trace)
             response = await self._client.send(built, stream=True, follow_redirects=False)
-        except Exception as error:
-            problem = _named(error, place)
-            if problem is None:
-                raise
-        if problem is not None:
-            raise problem.with_traceback(None)
+            self._pieces = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
+            self._timer.start(call.deadlines, self._on_timeout)
+            return AsyncReply(self._head(response), call, self)
+        except BaseException as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
+            await self.finish(orderly=False)
+            problem = self._failed(error, call)
+        raise problem
+
+    async def receive(self) -> bytes:
+        """Return what was received of the body; see `AsyncReceived`."""
+        if self._call is None:
+            raise RuntimeError("the response is closed")
         try:
-            yield AsyncClientReply(response, _head(response, place), place)
-        finally:
+            return self._received(await anext(self._pieces, b""))
+        except Exception as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
+            problem = self._failed(error, self._call)
+        raise problem
+
+    async def finish(self, *, orderly: bool) -> bool:
+        """End the response; see `LoopConnection.finish`."""
+        call, response = self._call, self._response
+        if orderly and self._is_own and not self._is_complete and not self._expired and call is not None:
+            self._timer.start(Deadlines(SOON, time.monotonic()), self._on_timeout)
+            with suppress(VllmError):
+                await self.receive()
+        self._timer.stop()
+        self._call = self._response = self._pieces = None
+        if response is not None:
             await response.aclose()
+        return orderly and self._is_own and self._is_complete
 
-    async def aclose(self) -> None:
-        """Leave the client to its owner."""
+    def close(self) -> None:
+        """Close the client if it is ours."""
+        if self._is_own and not self._client.is_closed:
+            self._pool.closed(self)
+            self._pool.close_later(self._client.aclose())
 
+    def _on_timeout(self, phase: str) -> None:
+        self._shut_down(phase)
+        self._pool.reclaim()
 
-def _place(route: Route, request: HttpRequest, deadlines: Deadlines) -> Place:
-    place = Place(route, deadlines, streaming=request.streaming)
-    place.phase = "headers"
-    return place
-
-
-def _head(response: Any, place: Place) -> Head:
-    """Read the head; the client has unpacked the body already."""
-    headers = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
-    return read_head(response.status_code, headers, place)
-
-
-def _timeout(deadlines: Deadlines) -> tuple[float | None, float | None, float | None, float | None]:
-    """Spell the deadlines as the client does: connect, read, write, pool."""
-    left = deadlines.remaining(time.monotonic())
-    limits = deadlines.timeouts
-
-    def capped(seconds: float | None) -> float | None:
-        least = min(seconds or math.inf, left)
-        return None if math.isinf(least) else max(least, LEAST)
-
-    return capped(limits.connect), capped(limits.first_token), capped(limits.write), capped(limits.pool)
-
-
-def _named(error: Exception, place: Place) -> VllmError | None:
-    """Name an error of the client as ours, None if it is none of the client's."""
-    if type(error).__name__.startswith("Connect"):
-        place.phase = "connect"
-    return place.failed(error)
+    async def _trace(self, event: str, info: dict[str, Any]) -> None:
+        self._on_event(event, info)
+        if self._call is not None:
+            self._timer.start(self._call.deadlines, self._on_timeout)

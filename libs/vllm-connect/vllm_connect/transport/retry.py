@@ -1,10 +1,10 @@
 """Whether and when a failed call is sent again.
 
 A retry waits a random time, `U(0, min(8, 0.5 * 2**n))` seconds ("full jitter"), or what the server asks for in
-`Retry-After`, if that is no more than a minute. Retries are paid from a budget, so that an outage does not multiply the
+`Retry-After`, if that is no more than a minute. Retries spend from a budget, so that an outage does not multiply the
 load: of 500 tokens a retry costs 5, and 10 after a timeout, so that a thousand failing calls cost 1,100 requests. A retry
-that succeeds gets its price back, and a call that succeeds at once earns 1 token: however long a server fails in part,
-failed retries are at most a fifth of the calls that succeed at once.
+that succeeds is credited with its cost, and a call that succeeds at once with 1 token: however long a server fails in
+part, failed retries are at most a fifth of the calls that succeed at once.
 Clock and randomness are arguments: nothing here reads them.
 """
 
@@ -31,21 +31,21 @@ EXTRA = 0.1
 
 MAX_DOUBLINGS = 60
 
-PRICE = 5
+COST = 5
 """Tokens that a retry costs."""
 
-PRICE_AFTER_TIMEOUT = 10
+COST_AFTER_TIMEOUT = 10
 """Tokens that a retry costs when the server may be too busy to answer."""
 
-EARNED = 1
-"""Tokens that a call earns which succeeds at once."""
+CREDIT = 1
+"""Tokens that a call is credited with which succeeds at once."""
 
 SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 """Seconds to wait: digits, and a fraction, which the RFC does not have and Python's servers send."""
 
 
 class RetryPolicy:
-    """Says how long to wait before a call is sent again.
+    """The rule how long to wait before a call is sent again.
 
     Args:
         config: Most retries, delays, and whether timeouts are retried.
@@ -61,7 +61,7 @@ class RetryPolicy:
         self._random = random
 
     def delay(self, attempt: int, failure: VllmError) -> float | None:
-        """Say how long to wait after a failure.
+        """Return how long to wait after a failure.
 
         Args:
             attempt: How many requests were sent, from 1.
@@ -85,7 +85,7 @@ class RetryPolicy:
 
 
 class RetryBudget:
-    """What the retries of all calls to one server are paid from; safe to share between threads and loops.
+    """What the retries of all calls to one server spend; safe to share between threads and loops.
 
     A thousand failing calls spend it once, on a hundred retries.
 
@@ -99,29 +99,29 @@ class RetryBudget:
         self._lock = Lock()
 
     def spend(self, failure: VllmError) -> int:
-        """Pay for one retry.
+        """Spend the cost of one retry.
 
         Args:
             failure: What went wrong.
 
         Returns:
-            The price; 0 if there is not enough left, and there is no retry.
+            The cost; 0 if there is not enough left, and there is no retry.
         """
-        price = PRICE_AFTER_TIMEOUT if isinstance(failure, RequestTimeoutError) else PRICE
+        cost = COST_AFTER_TIMEOUT if isinstance(failure, RequestTimeoutError) else COST
         with self._lock:
-            if self._left < price:
+            if self._left < cost:
                 return 0
-            self._left -= price
-            return price
+            self._left -= cost
+            return cost
 
-    def credit(self, paid: int) -> None:
-        """Take what a success earns.
+    def credit(self, spent: int) -> None:
+        """Credit a success.
 
         Args:
-            paid: The price of the retry that succeeded, 0 if it was none.
+            spent: The cost of the retry that succeeded, 0 if it was not a retry.
         """
         with self._lock:
-            self._left = min(self._size, self._left + (paid or EARNED))
+            self._left = min(self._size, self._left + (spent or CREDIT))
 
     def __reduce__(self) -> tuple[type["RetryBudget"], tuple[int]]:
         return RetryBudget, (self._size,)
@@ -135,7 +135,7 @@ _lock = Lock()
 
 
 def budget_of(base_url: str) -> RetryBudget:
-    """Find or make the budget of a server.
+    """Return the budget of a server.
 
     Args:
         base_url: The server's address, as the configuration has it.

@@ -52,7 +52,7 @@ Shown = dict[str, str]
 
 
 def settings() -> dict[str, Any]:
-    """Give settings with a secret in each; the proxy is none for a server on this machine."""
+    """Return settings with a secret in each; a server on this machine is never reached through the proxy."""
     return {
         "api_key": SECRETS["key"],
         "headers": {"x-tenant": SECRETS["header"]},

@@ -73,7 +73,7 @@ def try_cell(
         client: The client's name.
         loop: `sync` or `async`.
         mode: `stream` or `unary`.
-        peer: Makes a client that is none of ours: any error will do where there must be one, within its deadline.
+        peer: Creates a client of another package: any error will do where there must be one, within its deadline.
         slack: Seconds that a busy machine may take beyond the deadline.
     """
     scripts = fault.scripts(mode)
@@ -227,7 +227,7 @@ def _facts(fault: Fault, found: object) -> list[str]:
 
 
 def _judge_loosely(fault: Fault, _: str, came: Came) -> list[str]:
-    """Judge a client that is none of ours: by what it would let the caller take for an answer."""
+    """Judge a client of another package: by what it would let the caller take for an answer."""
     wants, wrong = fault.wants, []
     if wants.error is None:
         if came.error is not None:

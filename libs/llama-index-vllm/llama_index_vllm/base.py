@@ -290,7 +290,7 @@ class VllmLLM(AdapterModel, FunctionCallingLLM):
         allow_parallel_tool_calls: bool = False,
         **kwargs: Any,
     ) -> ChatResponse:
-        """Keep only the first call if parallel calls are not allowed; streams are handled in the same way."""
+        """Remove all calls but the first if parallel calls are not allowed; streams are handled in the same way."""
         if not kwargs.get("parallel_tool_calls", allow_parallel_tool_calls):
             keep_first_call(response.message)
         return response

@@ -49,7 +49,7 @@ CASES: list[tuple[str, bytes, list[str]]] = [
     ("named event", b"event: error\ndata: x\n\n", ["x"]),
     ("trailing fields", b"data: x\nid: 1\nretry: 3\n\n", ["x"]),
     ("leading fields", b"id: 1\nevent: e\ndata: x\n\n", ["x"]),
-    ("only line ends", b"\r\n\r\n\n\r", []),
+    ("only newlines", b"\r\n\r\n\n\r", []),
     ("done", b"data: [DONE]\n\n", ["[DONE]"]),
     ("nothing", b"", []),
 ]

@@ -178,7 +178,7 @@ FAULTS = (
     ),
     Fault(
         "F117a",
-        "a key with a line end, as files have it",
+        "a key that ends in a newline, as files have it",
         Wants(text="Hi", sent={"authorization": f"Bearer {CANARY}"}),
         **then_fine(),
         settings={"api_key": f" {CANARY}\n"},

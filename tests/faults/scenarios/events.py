@@ -51,7 +51,7 @@ def fine(
 
 
 def broken(number: str, title: str, *actions: Action, says: str = "", **facts: object) -> Fault:
-    """A stream that is none after its first event."""
+    """A stream that is not one after its first event."""
     wants = Wants(ProtocolError, facts, says=says, partial="Hel")
     script = [send(STREAM_HEAD), send(event(HEL)), *actions]
     return Fault(number, title, wants, stream=[script], why_not=NO_STREAM, settings={"max_retries": 2})
@@ -217,7 +217,9 @@ FAULTS = (
         "text that is no UTF-8",
         raw(b'data: {"choices":[{"index":0,"delta":{"content":"\xff"}}]}\n\n'),
     ),
-    broken("F64", "an event that is no JSON", raw(b"data: {oops\n\n"), says=r"byte \d|column \d|offset \d|position \d"),
+    broken(
+        "F64", "an event that is not JSON", raw(b"data: {oops\n\n"), says=r"byte \d|column \d|offset \d|position \d"
+    ),
     fine(
         "F65a",
         "an event of 10 MB",

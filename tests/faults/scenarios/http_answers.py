@@ -206,7 +206,12 @@ FAULTS = (
         stream=[answer(gzip.compress(WHOLE), headers={"content-type": "text/event-stream", **GZIP})],
         why_not="asked for in another way",
     ),
-    Fault("F32c", "a packed body that is none", Wants(ProtocolError), **both(answer(b"no gzip", headers=GZIP))),
+    Fault(
+        "F32c",
+        "a compressed body that is not compressed",
+        Wants(ProtocolError),
+        **both(answer(b"no gzip", headers=GZIP)),
+    ),
     Fault(
         "F32d",
         "a packing that nobody asked for",
@@ -246,7 +251,7 @@ FAULTS = (
     ),
     Fault(
         "F37c",
-        "a header with a line end",
+        "a header with a newline",
         Wants(ConfigurationError, says="x-request-id", early=True, requests=0),
         **both(FINE),
         settings={"headers": {"x-request-id": f"{CANARY}\r\nx: y"}},

@@ -112,6 +112,13 @@ def test_a_truncated_answer_is_reported_as_truncated(fields: dict[str, Any], ans
     assert (caught.value.code, caught.value.partial) == ("truncated", answer)
 
 
+@pytest.mark.parametrize("said", ["\n" * 40, "{" + " \n" * 30, "[\n\n" + "\t" * 40])
+def test_an_answer_of_whitespace_names_the_reasoning_parser_and_not_max_tokens(said: str) -> None:
+    with pytest.raises(ConstraintError, match="--reasoning-parser") as caught:
+        validate_answer(asked(**AS_FORMAT), text(said, "length"))
+    assert "max_tokens" not in str(caught.value)
+
+
 def test_a_pattern_of_exponential_time_is_not_run() -> None:
     for pattern in ("(a+)+$", "(a|a)*$", "((ab)*c)*d", "(?:a*)*b"):
         validate_answer(asked(structured_outputs={"regex": pattern}), text("a" * 5_000 + "b"))  # or never end

@@ -158,12 +158,29 @@ def _not_valid(what: str, problem: str, answer: Completion) -> NoReturn:
 
 def _truncated(what: str, answer: Completion) -> NoReturn:
     thought = " after the reasoning used up the tokens" if answer.reasoning and not answer.text.strip() else ""
+    advice = "raise max_tokens, or let the model think less"
+    if _is_degenerate(answer.text):
+        thought = " after nothing but whitespace"
+        advice = (
+            "a model that thinks first cannot do so under a grammar if the server has no --reasoning-parser: "
+            "start it with one, or set reasoning=False"
+        )
     raise ConstraintError(
         f"the answer was truncated{thought} (finish reason {answer.finish_reason}) before it could satisfy {what}: "
-        "raise max_tokens, or let the model think less; what arrived is in .partial",
+        f"{advice}; what arrived is in .partial",
         partial=answer,
         code="truncated",
     )
+
+
+def _is_degenerate(text: str) -> bool:
+    """Check whether a text is whitespace and at most a bracket: what is left to a model that a grammar keeps from thinking."""
+    content = text.strip()
+    return len(content) <= LONGEST_BRACKETS and len(text) - len(content) >= SHORTEST_WHITESPACE
+
+
+LONGEST_BRACKETS = 2
+SHORTEST_WHITESPACE = 16
 
 
 def _violated(what: str, advice: str, answer: Completion) -> NoReturn:

@@ -49,7 +49,7 @@ ELSEWHERE: tuple[Tried, ...] = (
     Tried("F10", "the pool is full", f"{POOL}::test_full_of_streams"),
     Tried("F67c", "others of the loop go on", f"{POOL}::test_a_loop_goes_on_while_a_stream_comes"),
     Tried("F11", "cancelled under contention", "tests/faults/test_load.py::test_a_small_storm"),
-    Tried("F69d", "further answers", "tests/llamaindex/test_chat.py::test_further_answers_stand_in_raw"),
+    Tried("F69d", "further answers", "tests/llamaindex/test_chat.py::test_further_answers_are_in_raw"),
     Tried("F98", "a megabyte of markers", "tests/connect/parsing/test_laws.py::test_time_is_linear"),
     Tried("F99", "text that would be run", "tests/rules/test_hostile_text.py::test_nothing_is_evaluated"),
     Tried("F100", "cancelled in the middle", f"{CANCELLING}::test_cancelling"),

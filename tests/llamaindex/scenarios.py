@@ -66,7 +66,7 @@ def calls(response: ChatResponse) -> list[tuple[str, Any]]:
     return [(block.tool_name, block.tool_kwargs) for block in blocks]
 
 
-async def all_ways_say_the_same(llm: VllmLLM) -> None:
+async def all_ways_return_the_same(llm: VllmLLM) -> None:
     chunks = list(llm.stream_chat(HELLO))
     achunks = [chunk async for chunk in await llm.astream_chat(HELLO)]
     whole, awhole = llm.chat(HELLO), await llm.achat(HELLO)
@@ -81,7 +81,7 @@ async def all_ways_say_the_same(llm: VllmLLM) -> None:
         assert "".join(chunk.additional_kwargs["thinking_delta"] for chunk in stream) == thinking(whole)
 
 
-async def completions_say_the_same(llm: VllmLLM) -> None:
+async def completions_return_the_same(llm: VllmLLM) -> None:
     whole = llm.complete("Hello").text
     assert whole.strip() == GREETING
     assert (await llm.acomplete("Hello")).text == whole
@@ -89,19 +89,19 @@ async def completions_say_the_same(llm: VllmLLM) -> None:
     assert [chunk async for chunk in await llm.astream_complete("Hello")][-1].text == whole
 
 
-async def thinking_can_be_switched_off(llm: VllmLLM) -> None:
+async def thinking_can_be_disabled(llm: VllmLLM) -> None:
     response = await llm.achat(HELLO, reasoning=False)
     assert (response.message.content or "").strip() == GREETING
     assert not thinking(response).strip()
 
 
-async def a_limit_is_told(llm: VllmLLM) -> None:
+async def a_limit_is_reported(llm: VllmLLM) -> None:
     response = await llm.achat([ChatMessage("Write a story about a cat.")], max_tokens=5, reasoning=False)
     assert response.additional_kwargs["finish_reason"] == "length"
     assert response.additional_kwargs["completion_tokens"] == 5
 
 
-async def log_probabilities_are_given(llm: VllmLLM) -> None:
+async def log_probabilities_are_returned(llm: VllmLLM) -> None:
     response = await llm.achat(HELLO, logprobs=True, top_logprobs=2)
     assert response.logprobs
     assert all(len(entries) >= 2 for entries in response.logprobs)
@@ -126,7 +126,7 @@ async def tools_are_called_in_all_ways(llm: VllmLLM) -> None:
         assert len({call.tool_id for call in selected}) == 2
 
 
-async def one_call_where_one_is_allowed(llm: VllmLLM) -> None:
+async def only_one_call_without_parallel_calls(llm: VllmLLM) -> None:
     question = "What is the weather in Paris and Rome?"
     response = await llm.achat_with_tools([WEATHER], user_msg=question)
     chunks = list(llm.stream_chat_with_tools([WEATHER], user_msg=question))
@@ -153,7 +153,7 @@ async def a_function_agent_works_in_parallel(llm: VllmLLM) -> None:
     assert "tool" in "".join(event.thinking_delta or "" for event in streamed)
 
 
-async def an_agent_workflow_takes_two_steps(llm: VllmLLM) -> None:
+async def an_agent_workflow_runs_two_steps(llm: VllmLLM) -> None:
     workflow = AgentWorkflow.from_tools_or_functions([*SUMS], llm=llm)
     handler = workflow.run("What is 2 + (3 * 4)?")
     events = [event async for event in handler.stream_events()]
@@ -193,7 +193,7 @@ async def a_chat_engine_remembers(llm: VllmLLM) -> None:
     assert "Alice" in (await engine.achat("What is my name?")).response
 
 
-async def tokens_are_counted_as_the_server_does(llm: VllmLLM) -> None:
+async def tokens_are_counted_by_the_server(llm: VllmLLM) -> None:
     counter = TokenCountingHandler(tokenizer=lambda _: [])
     before = llm.callback_manager
     llm.callback_manager = CallbackManager([counter])
@@ -208,27 +208,27 @@ async def tokens_are_counted_as_the_server_does(llm: VllmLLM) -> None:
     assert await llm.atokenize("Hello") == llm.tokenize("Hello")
 
 
-async def the_window_is_the_server_s(llm: VllmLLM) -> None:
+async def the_context_window_is_the_server_s(llm: VllmLLM) -> None:
     info = await llm.aserver_info()
     assert info.models
     assert llm.metadata.context_window == info.context_window(llm.model) == info.models[0].max_model_len
 
 
 SCENARIOS: list[Scenario] = [
-    all_ways_say_the_same,
-    completions_say_the_same,
-    thinking_can_be_switched_off,
-    a_limit_is_told,
-    log_probabilities_are_given,
+    all_ways_return_the_same,
+    completions_return_the_same,
+    thinking_can_be_disabled,
+    a_limit_is_reported,
+    log_probabilities_are_returned,
     tools_are_called_in_all_ways,
-    one_call_where_one_is_allowed,
+    only_one_call_without_parallel_calls,
     a_tool_can_be_required,
     a_function_agent_works_in_parallel,
-    an_agent_workflow_takes_two_steps,
+    an_agent_workflow_runs_two_steps,
     objects_are_predicted,
     objects_are_predicted_by_a_tool,
     a_structured_llm_answers_in_objects,
     a_chat_engine_remembers,
-    tokens_are_counted_as_the_server_does,
-    the_window_is_the_server_s,
+    tokens_are_counted_by_the_server,
+    the_context_window_is_the_server_s,
 ]

@@ -223,7 +223,8 @@ async def test_a_structured_llm_answers_in_objects(serve: Serve, connect: Connec
 @pytest.mark.parametrize("mode", [PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION, PydanticProgramMode.LLM])
 async def test_llama_index_s_own_programs_work(mode: PydanticProgramMode, serve: Serve, connect: Connect) -> None:
     by_tool = mode != PydanticProgramMode.LLM
-    llm = connect(serve(answer_for(PydanticProgramMode.FUNCTION if by_tool else mode)))
+    # in one piece: of several, LlamaIndex keeps an incomplete object whose defaults it counts as fields
+    llm = connect(serve(answer_for(PydanticProgramMode.FUNCTION if by_tool else mode, piece=400)))
     program = get_program_for_llm(City, PROMPT, llm, pydantic_program_mode=mode)
     assert isinstance(program, FunctionCallingProgram if by_tool else LLMTextCompletionProgram)
     assert program(name="Oslo") == OSLO

@@ -11,7 +11,8 @@ from langchain_core.tools import StructuredTool
 from langchain_vllm.chunks import Chunks
 from langchain_vllm.tools import to_wire_tools
 from llama_index_vllm.responses import ResponseChunks, ResponseConverter
-from vllm_connect import ChatRequest, ConnectionFailedError, Endpoints, VllmConfig
+from vllm_connect import ChatRequest, ConnectionFailedError, VllmConfig
+from vllm_connect.chat.endpoints import Endpoints
 from vllm_connect.chat.steps import Outcome, Round, Wait
 from vllm_connect.protocol.split_events import split_events
 

@@ -18,8 +18,15 @@ from unittest import mock
 from langchain_vllm import errors as langchain_errors
 from vllm_connect import VllmError
 
-from tests.faults.canaries import CREDENTIALS, Watch, leaks, of_error, of_model, of_what_it_drags_along
-from tests.faults.canaries import settings as settings_with_secrets
+from tests.faults.canaries import (
+    CREDENTIALS,
+    Watch,
+    leaks,
+    of_error,
+    of_model,
+    of_what_it_drags_along,
+    settings as settings_with_secrets,
+)
 from tests.faults.clients import CLIENTS, Asker, Came, failed
 from tests.faults.fault import PROMPT, Fault
 from tests.faults.server import FaultServer

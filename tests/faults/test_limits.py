@@ -155,7 +155,7 @@ def test_depth_of_arguments() -> None:
 
 def test_digits_of_an_integer() -> None:
     assert read_arguments('{"a": %s}' % ("9" * 4300))["a"] == 10**4300 - 1
-    with pytest.raises(ArgumentsError, match="unusable number"):
+    with pytest.raises(ArgumentsError, match="a number that cannot be represented"):
         read_arguments('{"a": %s}' % ("9" * 4301))
 
 

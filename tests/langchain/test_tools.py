@@ -11,8 +11,7 @@ from langchain_vllm import tools as module
 from langchain_vllm.errors import ConfigurationError, ConstraintError
 from langchain_vllm.tools import to_wire_tools
 from pydantic import BaseModel, Field
-from pydantic.v1 import BaseModel as OlderModel
-from pydantic.v1 import Field as OlderField
+from pydantic.v1 import BaseModel as OlderModel, Field as OlderField
 from typing_extensions import TypedDict
 
 from tests.langchain.scripted import Answer, Scripted

@@ -1,6 +1,7 @@
 """Who may import whom."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,11 @@ def test_importing_does_nothing_heavy() -> None:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_a_client_is_loaded_when_one_is_made(adapter: str) -> None:
     assert {"vllm_connect.client", "vllm_connect.parsing.scanner"}.isdisjoint(loaded_by(f"import {adapter}"))
+
+
+def test_a_checker_sees_the_public_names() -> None:
+    imported = re.findall(r"\b(\w+) as \1\b", (CORE / "__init__.py").read_text())
+    assert sorted(imported) == sorted(vllm_connect.__all__)
 
 
 def test_every_public_name_is_there() -> None:

@@ -21,9 +21,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import AliasChoices, BaseModel, Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
-from vllm_connect import ChatRequest
-from vllm_connect import ConfigurationError as CoreConfigurationError
-from vllm_connect import VllmError as CoreError
+from vllm_connect import ChatRequest, ConfigurationError as CoreConfigurationError, VllmError as CoreError
 from vllm_connect.adapters import (
     CALL_ARGUMENTS,
     AdapterModel,

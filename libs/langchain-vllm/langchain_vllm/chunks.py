@@ -27,10 +27,10 @@ from vllm_connect import (
     Metadata,
     ReasoningDelta,
     TextDelta,
+    ToolCall as CompleteCall,
     ToolCallDelta,
     fold,
 )
-from vllm_connect import ToolCall as CompleteCall
 from vllm_connect.adapters import metadata, other_fields, set_extra, set_fields, set_fields_set, set_private
 
 from langchain_vllm.messages import PROVIDER, RENAMED, response_end_metadata, usage_metadata

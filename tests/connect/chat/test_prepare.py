@@ -1,6 +1,7 @@
 """What is counted is what is sent."""
 
-from vllm_connect import ChatRequest, Endpoints, MessagePolicy, VllmConfig
+from vllm_connect import ChatRequest, MessagePolicy, VllmConfig
+from vllm_connect.chat.endpoints import Endpoints
 
 from tests.connect.chat.test_flow import TOOL, TWO_USERS, first_body
 

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from vllm_connect import MessagePolicy
 from vllm_connect.conversation.history_repair import repair_history
 from vllm_connect.conversation.message_policy import apply_policy

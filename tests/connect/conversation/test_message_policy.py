@@ -5,8 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from vllm_connect import MessagePolicy
 from vllm_connect.conversation.history_repair import repair_history
 from vllm_connect.conversation.message_policy import UNCHANGED, apply_policy, learned_policies

@@ -3,8 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from vllm_connect import Completion, Format, OutputParser, find_format, fold, format_names
 
 from tests.fuzzing import examples

@@ -1,8 +1,7 @@
 """Server-sent events by the WHATWG rules, in any cutting."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from vllm_connect import ProtocolError, SSEDecoder
 from vllm_connect.protocol.sse import NamedEvent
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from pydantic import Field
-from vllm_connect import ChatRequest, ConfigurationError, RequestCache, RequestFields, explicit_fields
+from vllm_connect import ChatRequest, ConfigurationError
+from vllm_connect.request.cache import RequestCache
+from vllm_connect.request.chat_request import RequestFields
+from vllm_connect.request.overrides import explicit_fields
 
 USER = [{"role": "user", "content": "Hi"}]
 TOOLS = [{"type": "function", "function": {"name": "add"}}]

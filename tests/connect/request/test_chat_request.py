@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from vllm_connect import ChatRequest, ConfigurationError, StructuredOutputs, merge, override_fields
+from vllm_connect import ChatRequest, ConfigurationError, StructuredOutputs
+from vllm_connect.request.merge import merge
+from vllm_connect.request.overrides import override_fields
 from vllm_connect.request.tool_choice import resolve_tool_choice
 
 USER = [{"role": "user", "content": "Hi"}]

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from vllm_connect.transport.http1 import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,

@@ -6,8 +6,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from vllm_connect.config.config import VllmConfig
 from vllm_connect.errors import ConnectionFailedError, ProtocolError
 from vllm_connect.transport.reply import MAX_BODY_BYTES, ContentDecoder

@@ -6,8 +6,7 @@ and shows nothing of the value.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence, Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from typing import Any

@@ -18,6 +18,7 @@ COMMON = MessagePolicy(developer="system")
 SYSTEM_FIRST = MessagePolicy(developer="system", merge_leading_systems=True, late_systems="user")
 ALTERNATING = SYSTEM_FIRST.model_copy(update={"alternate": True})
 MISTRAL = ALTERNATING.model_copy(update={"tool_call_ids": "short"})
+NUMBERED = COMMON.model_copy(update={"tool_call_ids": "numbered"})
 ONE_CALL = COMMON.model_copy(update={"split_tool_calls": True})
 
 
@@ -53,6 +54,10 @@ _GEMMA_2 = "tokenizer_config.json of google/gemma-2-9b-it: `System role not supp
 _MISTRAL = (
     "chat templates of mistralai: `After the optional system message, conversation roles must alternate`, "
     "`Tool call IDs should be alphanumeric strings with length 9!`"
+)
+_KIMI = (
+    "chat_template.jinja of moonshotai/Kimi-K2-Instruct writes ids of calls into the prompt, "
+    "and the model's own are `functions.<name>:<number>`"
 )
 _PHI = "tool_chat_template_phi4_mini.jinja of vLLM ignores every system message but the first"
 _LLAMA = (
@@ -100,7 +105,7 @@ PROFILES = (
     Profile("granite-3.2", "granite", "granite"),
     Profile("granite", "granite"),
     Profile("kimi-k3", "kimi_k3", "kimi_k3"),
-    Profile("kimi-k2", "kimi_k2", "kimi_k2"),
+    Profile("kimi-k2", "kimi_k2", "kimi_k2", NUMBERED, source=_KIMI),
     Profile("minimax-m3", "minimax_m3", "minimax_m3"),
     Profile("minimax", "minimax_m2", "minimax_m2"),
     Profile("seed-oss", "seed_oss", "seed_oss"),

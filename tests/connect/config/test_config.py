@@ -101,7 +101,8 @@ def test_given_credentials_come_before_those_of_the_url() -> None:
 def test_defaults() -> None:
     config = VllmConfig()
     assert (config.base_url, config.api_key, config.max_retries) == ("http://localhost:8000", None, 2)
-    assert config.timeout == Timeouts(connect=5, pool=30, write=30, first_token=600, stall=120, total=None)
+    assert config.timeout == Timeouts(connect=5, pool=600, write=30, first_token=600, stall=120, total=None)
+    assert config.transport == "auto"
     assert (config.max_connections, config.keepalive_expiry, config.verify) == (256, 4.0, True)
     assert config.streaming_allowed
 
@@ -119,6 +120,21 @@ def test_environment_comes_before_defaults_and_after_arguments(monkeypatch: pyte
     assert (config.base_url, api_key_of(config), config.max_retries) == ("http://b:1", "sk", 0)
     assert timeouts_of(config).stall == 3
     assert config.basic_auth is None
+
+
+def test_the_transport_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_TRANSPORT", "httpx")
+    assert VllmConfig().transport == "httpx"
+    assert VllmConfig(transport="auto").transport == "auto"
+    monkeypatch.setenv("VLLM_TRANSPORT", "aiohttp")
+    with pytest.raises(ConfigurationError, match="VLLM_TRANSPORT is malformed: expected auto or httpx"):
+        VllmConfig()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5", "socks5h"])
+def test_credentials_of_a_proxy_are_split_off(scheme: str) -> None:
+    config = VllmConfig(proxy=f"{scheme}://user:p%40ss@proxy:3128")
+    assert (config.proxy, config.proxy_auth) == (f"{scheme}://proxy:3128", SecretStr("user:p@ss"))
 
 
 def test_none_is_not_given_and_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +322,8 @@ def test_scrub() -> None:
         ({"headers": {"x": 5}}, "headers must be"),
         ({"api_key": 5}, "api_key must be"),
         ({"proxy": "proxy:3128"}, "proxy must start with http://"),
-        ({"proxy": "socks5://proxy"}, "proxy must start with http://"),
+        ({"proxy": "socks4://proxy"}, "proxy must start with http:// or https:// or socks5:// or socks5h://"),
+        ({"transport": "aiohttp"}, "transport: Input should be 'auto' or 'httpx'"),
     ],
 )
 def test_mistakes_are_named(settings: dict[str, Any], words: str) -> None:
@@ -337,12 +354,13 @@ def test_nearest() -> None:
 
 
 def test_a_number_stands_for_the_waits() -> None:
-    assert timeouts_of(VllmConfig(timeout=60)) == Timeouts(first_token=60, stall=60, connect=5, pool=30, write=30)
+    assert timeouts_of(VllmConfig(timeout=60)) == Timeouts(first_token=60, stall=60, connect=5, pool=60, write=30)
     assert timeouts_of(VllmConfig(timeout=2)) == Timeouts(first_token=2, stall=2, connect=2, pool=2, write=2)
 
 
 def test_a_mapping_replaces_some() -> None:
     assert timeouts_of(VllmConfig(timeout={"total": 9, "stall": None})) == Timeouts(total=9, stall=None)
+    assert timeouts_of(VllmConfig(timeout={"first_token": 9})) == Timeouts(first_token=9, pool=9)
     assert timeouts_of(VllmConfig(timeout=Timeouts(connect=1))) == Timeouts(connect=1)
 
 

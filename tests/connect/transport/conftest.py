@@ -144,9 +144,20 @@ def athrough(module: Any) -> Carry:
     return carry
 
 
+def routed(carry: Carry) -> Carry:
+    """Carry through httpx with clients of our own."""
+
+    def through_httpx(config: VllmConfig, *requests: HttpRequest, **options: Any) -> Got:
+        return carry(config.model_copy(update={"transport": "httpx"}), *requests, **options)
+
+    return through_httpx
+
+
 OWN: dict[str, Carry] = {"blocking": blocking, "looped": looped}
+ROUTED: dict[str, Carry] = {"blocking-routed": routed(blocking), "looped-routed": routed(looped)}
 ANY: dict[str, Carry] = {
     **OWN,
+    **ROUTED,
     "httpx": through(httpx),
     "httpx-async": athrough(httpx),
     "httpx2": through(httpx2),
@@ -158,6 +169,12 @@ ANY: dict[str, Carry] = {
 def carry(request: pytest.FixtureRequest) -> Carry:
     """Our own transports, blocking and not."""
     return OWN[request.param]
+
+
+@pytest.fixture(params=ROUTED)
+def carry_routed(request: pytest.FixtureRequest) -> Carry:
+    """Our own clients of httpx, blocking and not."""
+    return ROUTED[request.param]
 
 
 @pytest.fixture(params=ANY)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from vllm_connect.config.config import Timeouts
-from vllm_connect.errors import ConfigurationError, VllmError
+from vllm_connect.errors import ConfigurationError, ConnectionFailedError, VllmError
 from vllm_connect.protocol.http_request import HttpRequest
 from vllm_connect.transport.deadlines import Deadlines
 from vllm_connect.transport.error_mapping import Call
@@ -52,7 +52,7 @@ def _own_client(kind: str, target: Target) -> Any:
         return getattr(httpx, kind)(verify=tls, proxy=between, trust_env=False, limits=limits)
     except ImportError:
         pass
-    raise ConfigurationError("a SOCKS proxy needs one more package: pip install 'httpx[socks]'")
+    raise ConfigurationError("a SOCKS proxy needs one more package: pip install 'vllm-connect[socks]'")
 
 
 class _Connection:
@@ -71,6 +71,7 @@ class _Connection:
         self._response: Any = None
         self._pieces: Any = None
         self._expired: str | None = None
+        self._kept = self._was_kept = False
         self._is_complete = False
 
     def is_alive(self) -> bool:
@@ -82,14 +83,20 @@ class _Connection:
         if self._call is not None and self._call.phase == "body" and self._expired is None:
             due, phase = self._call.deadlines.next_deadline()
             if now >= due:
-                self._shut_down(phase)
+                self._expire(phase)
         return self._expired is not None
 
-    def _shut_down(self, phase: str) -> None:
+    def _expire(self, phase: str) -> None:
         """End whatever waits for the connection, since a phase took too long."""
         self._expired = phase
+        self._shut_down()
+
+    def _shut_down(self) -> None:
+        """Shut the socket down, so that the server sees it at once."""
         with suppress(OSError, AttributeError):  # the server was first, or there is no connection of httpcore
-            self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            sock = self._stream.get_extra_info("socket")
+            kind = socket.socket if isinstance(sock, socket.socket) else type(sock)
+            kind.shutdown(sock, socket.SHUT_RDWR)  # TLS's own would end the decryption
 
     def _on_event(self, event: str, info: dict[str, Any]) -> None:
         """Follow a request on its way, as httpx's trace events tell."""
@@ -106,6 +113,7 @@ class _Connection:
     def _begin(self, request: HttpRequest, call: Call, trace: Callable[..., object]) -> Any:
         """Build httpx's request."""
         self._call, self._expired, self._is_complete = call, None, False
+        self._kept, self._was_kept = True, self._kept
         left, limits = call.deadlines.remaining(time.monotonic()), call.deadlines.timeouts
         seconds = (
             min(each or math.inf, left) for each in (limits.connect, limits.first_token, limits.write, limits.pool)
@@ -149,6 +157,16 @@ class _Connection:
             raise error
         return problem.with_traceback(None)
 
+    def _is_stale(self, problem: VllmError) -> bool:
+        """Check whether the server had closed a connection of ours that was kept."""
+        return (
+            self._is_own
+            and self._was_kept
+            and not self._expired
+            and isinstance(problem, ConnectionFailedError)
+            and problem.phase in ("write", "headers")
+        )
+
 
 class ClientConnection(_Connection):
     """A client that blocks.
@@ -161,9 +179,9 @@ class ClientConnection(_Connection):
     def __init__(self, call: Call, client: Any) -> None:
         super().__init__(client or _own_client("Client", call.target), is_own=client is None)
 
-    def ask(self, request: HttpRequest, call: Call) -> Reply:
+    def ask(self, request: HttpRequest, call: Call) -> Reply | None:
         """Send a request and wait for the head of its response; see `BlockingConnection.ask`."""
-        self._watch = _Watch(self._shut_down, call)
+        self._watch = _Watch(self._expire, call)
         try:
             built = self._begin(request, call, self._trace)
             response = self._client.send(built, stream=True, follow_redirects=False)
@@ -172,6 +190,8 @@ class ClientConnection(_Connection):
         except BaseException as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
             self.finish(orderly=False)
             problem = self._failed(error, call)
+        if self._is_stale(problem):
+            return None
         raise problem
 
     def receive(self) -> bytes:
@@ -189,7 +209,7 @@ class ClientConnection(_Connection):
         self._watch.stop()
         call, response = self._call, self._response
         if orderly and self._is_own and not self._is_complete and not self._expired and call is not None:
-            self._watch = _Watch(self._shut_down, Call(call.target, Deadlines(SOON, time.monotonic()), streaming=True))
+            self._watch = _Watch(self._expire, Call(call.target, Deadlines(SOON, time.monotonic()), streaming=True))
             with suppress(VllmError):
                 self.receive()
             self._watch.stop()
@@ -201,6 +221,7 @@ class ClientConnection(_Connection):
     def close(self) -> None:
         """Close the client if it is ours."""
         if self._is_own:
+            self._shut_down()
             self._client.close()
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
@@ -261,7 +282,7 @@ class AsyncClientConnection(_Connection):
         if self._is_own:
             pool.opened(self)
 
-    async def ask(self, request: HttpRequest, call: Call) -> AsyncReply:
+    async def ask(self, request: HttpRequest, call: Call) -> AsyncReply | None:
         """Send a request and wait for the head of its response; see `LoopConnection.ask`."""
         try:
             built = self._begin(request, call, self._trace)
@@ -272,6 +293,8 @@ class AsyncClientConnection(_Connection):
         except BaseException as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
             await self.finish(orderly=False)
             problem = self._failed(error, call)
+        if self._is_stale(problem):
+            return None
         raise problem
 
     async def receive(self) -> bytes:
@@ -300,11 +323,17 @@ class AsyncClientConnection(_Connection):
     def close(self) -> None:
         """Close the client if it is ours."""
         if self._is_own and not self._client.is_closed:
+            self._shut_down()
             self._pool.closed(self)
-            self._pool.close_later(self._client.aclose())
+            self._pool.close_later(self._aclose())
+
+    async def _aclose(self) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()  # httpx forgets it where TLS is cancelled
+        await self._client.aclose()
 
     def _on_timeout(self, phase: str) -> None:
-        self._shut_down(phase)
+        self._expire(phase)
         self._pool.reclaim()
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:

@@ -203,7 +203,10 @@ class LoopPool(Generic[C]):
         self._pool.close()
 
     def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
-        """Close something that takes turns of the loop to close."""
+        """Close something that takes turns of the loop to close, if there are any."""
+        if not self.loop.is_running():
+            closing.close()
+            return
         task = self.loop.create_task(closing)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

@@ -144,13 +144,6 @@ def test_reasoning_is_split_off(name: str | None, text: str, reasoning: str, ans
         assert (found.reasoning, found.text) == (reasoning, answer)
 
 
-def test_calls_in_reasoning_are_ignored_by_default() -> None:
-    text = f"<think>{HERMES}</think>a"
-    assert parse_output(text, "hermes", "qwen3").tool_calls == ()
-    parser = OutputParser("hermes", "qwen3", calls_in_reasoning=True)
-    assert len(fold([*parser.push(text), *parser.finish()]).tool_calls) == 1
-
-
 def test_ids_follow_the_family() -> None:
     (mistral,) = parse_output("[TOOL_CALLS]f{}", "mistral").tool_calls
     assert len(mistral.id) == 9

@@ -195,7 +195,7 @@ def _new_filter(
             request.tools,
             choice=choice,
             recover=recover,
-            calls_in_reasoning=request.calls_in_reasoning,
+            calls_in_reasoning=request.calls_in_reasoning or None,
         )
 
     def new_filter(choice: int) -> Filter:

@@ -11,6 +11,7 @@ from typing import Any
 
 from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.json_calls import call_object, items
+from vllm_connect.parsing.json_text import forward_json_value
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
@@ -116,7 +117,7 @@ def forced_format(name: str | None) -> Format:
         del tools
         scanner.unread(marker)
         scanner.start_call(name or "")
-        close = yield from scanner.forward_json_value(scanner.emit_arguments)
+        close = yield from forward_json_value(scanner, scanner.emit_arguments)
         if close is None:
             return False
         scanner.end_call(close)

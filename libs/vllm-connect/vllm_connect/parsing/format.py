@@ -60,6 +60,7 @@ class Format:
         followed_by: What follows a start marker that other formats share, whitespace aside, for auto-detection; none if
             anything else may follow.
         rank: Which format auto-detection prefers where nothing tells two apart: the one with the higher rank.
+        marks_reasoning: Whether its own messages distinguish reasoning, so that no reasoning parser is needed.
         forced: How a structural tag forces calls; None where it cannot.
         call_id: Creates an id as the family's templates expect it, from the tool's name, the call's index in the message
             and a random string of hexadecimal digits; None for the usual form.
@@ -73,6 +74,7 @@ class Format:
     ignored_between: str = WHITESPACE
     followed_by: tuple[str, ...] = ()
     rank: int = 0
+    marks_reasoning: bool = False
     forced: CallMarkup | None = None
     call_id: Callable[[str, int, str], str] | None = field(default=None, repr=False)
 

@@ -6,22 +6,27 @@
 
 `parse_output(text, tool_parser="hermes")` does the same with a whole text and folds the deltas. Neither raises on anything that
 a model may write: text without markup passes unchanged, and a truncated or malformed call folds to an `InvalidToolCall`.
+
+A call inside of reasoning is a draft. Where the prompt may end with the start marker of the reasoning, an end marker alone
+shows that all before it was reasoning, so text is passed on as it comes, calls are held back until that is settled, and a
+delta that `replaces` the others corrects what was passed on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
+from vllm_connect.parsing.answer_markers import markers_of
 from vllm_connect.parsing.auto_format import auto_format
 from vllm_connect.parsing.format import Format, find_format
+from vllm_connect.parsing.held_calls import HeldCalls, read_calls
 from vllm_connect.parsing.ids import id_source
 from vllm_connect.parsing.markers import Markers, compile_markers
-from vllm_connect.parsing.reasoning import Reasoning, find_reasoning
+from vllm_connect.parsing.reasoning import Reasoning, ReasoningText, find_reasoning
 from vllm_connect.parsing.repair import repair_deltas
-from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.scanner import WHITESPACE, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 from vllm_connect.response.completion import Completion, fold
-from vllm_connect.response.deltas import Delta, ToolCallDelta
+from vllm_connect.response.deltas import Delta
 
 __all__ = ["OutputParser", "parse_output"]
 
@@ -37,7 +42,10 @@ class OutputParser:
         choice: The choice that the deltas belong to.
         new_id: Creates an id, from a tool's name and the call's index; None for the form that the format prescribes.
         recover: Accept only calls that are complete, declared and valid, as if the markers were ambiguous.
-        calls_in_reasoning: Parse calls in the reasoning too.
+        starts_in_reasoning: Whether the prompt ends inside the reasoning; None if that is not known, and the reasoning
+            parser supposes what is usual.
+        calls_in_reasoning: Which calls in a reasoning without an end marker are calls, if they are complete, declared and
+            valid: those that end it (None), all (True), or none (False). A call in a reasoning that ends is always a draft.
 
     Raises:
         ConfigurationError: There is no format, or no reasoning parser, of that name.
@@ -52,20 +60,24 @@ class OutputParser:
         choice: int = 0,
         new_id: Callable[[str, int], str] | None = None,
         recover: bool = False,
-        calls_in_reasoning: bool = False,
+        starts_in_reasoning: bool | None = None,
+        calls_in_reasoning: bool | None = None,
     ) -> None:
         self.format = _format(tool_parser)
-        self._reasonings = find_reasoning(reasoning_parser)
+        self._choice = choice
         self._tools = Tools(tools)
         self._hold = recover or (self.format is not None and not self.format.unambiguous)
+        self._starts_in_reasoning = starts_in_reasoning
         self._calls_in_reasoning = calls_in_reasoning
         source = new_id or id_source(self.format.call_id if self.format else None)
         ignored_between = (self.format.ignored_between,) if self.format else ()
         self._scanner = Scanner(choice, source, *ignored_between)
+        self._undecided, self._drafts = (HeldCalls(self._scanner, self._tools) for _ in range(2))
+        self._markers = markers_of(self.format, find_reasoning(reasoning_parser))
+        self._boundaries = compile_markers(self._markers.undecided)
+        self._waiting: tuple[Markers, Callable[[str], None]] | None = None
+        self._finished = self._truncated = False
         self._reading = self._read()
-        self._finished = False
-        self._markers = _markers_of(self.format, self._reasonings)
-        self._awaited = None if self._markers.starts_in_reasoning else self._markers.compiled
 
     def push(self, text: str) -> list[Delta]:
         """Parse a piece of the answer.
@@ -77,31 +89,47 @@ class OutputParser:
             The deltas that are complete; text that may be the start of a marker waits for the next piece.
         """
         if text:
-            if self._awaited is not None and self._awaited.absent(text):
-                self._scanner.pass_through(text)
+            waiting = self._waiting
+            if waiting is not None and not self._scanner.available and waiting[0].absent(text):
+                self._scanner.pass_through(text, waiting[1])
             else:
-                self._awaited = None
                 self._scanner.push(text)
                 next(self._reading, None)
         return self._take_deltas()
 
-    def finish(self) -> list[Delta]:
+    def finish(self, *, truncated: bool = False) -> list[Delta]:
         """Parse the end of the answer.
+
+        Args:
+            truncated: Whether the answer was cut, by its token limit or an error; calls that may be drafts of a reasoning
+                whose end is missing are not executed then.
 
         Returns:
             The remaining deltas; a block that began and named no call is text.
         """
         if not self._finished:
-            self._finished = True
+            self._finished, self._truncated = True, truncated
             self._scanner.finish()
-            if self._awaited is None:
-                next(self._reading, None)
+            next(self._reading, None)
         return self._take_deltas()
+
+    def end_reasoning(self) -> list[Delta]:
+        """Parse the end of reasoning that the server split off from the answer: calls in it were drafts.
+
+        Returns:
+            The remaining deltas.
+        """
+        return [*self.push(self._markers.ends[0]), *self.finish()]
 
     @property
     def calls(self) -> int:
-        """The number of calls that were started."""
-        return self._scanner.calls
+        """The number of calls that were started, without those that are held back."""
+        return self._scanner.calls - self.held_calls
+
+    @property
+    def held_calls(self) -> int:
+        """The number of calls that are held back until it is known whether they are drafts in a reasoning."""
+        return self._undecided.count + self._drafts.count
 
     @property
     def steps(self) -> int:
@@ -113,92 +141,176 @@ class OutputParser:
         self._scanner.deltas = []
         return deltas
 
+    # The answer
+
     def _read(self) -> Reading[None]:
-        scanner = self._scanner
-        if self._markers.starts_in_reasoning:
-            yield from self._read_first_reasoning(self._reasonings[0])
-        start_markers = self.format.start_markers if self.format else ()
-        reasonings, markers = self._markers.reasonings, self._markers.all
+        starts, markers = self._starts_in_reasoning, self._markers
+        if starts is None:
+            starts = markers.starts_in_reasoning
+            if not starts and markers.proofs:
+                yield from self._read_undecided()
+        if starts and markers.ends:
+            yield from self._read_first_reasoning()
+        yield from self._read_answer()
+
+    def _read_answer(self) -> Reading[None]:
+        """Read text that the reasoning of the prompt, if there is any, does not reach."""
+        scanner, markers = self._scanner, self._markers
         while True:
-            if not markers:
-                yield from scanner.forward_rest(scanner.emit_text)
-                return
-            marker = yield from scanner.forward_until(markers, scanner.emit_text)
-            if marker in reasonings:
-                yield from self._read_reasoning(reasonings[marker])
-            elif marker in start_markers:
+            marker = yield from self._forward_until(markers.all, scanner.emit_text)
+            if marker in markers.reasonings:
+                yield from self._read_reasoning((markers.reasonings[marker].end_marker,))
+            elif marker in markers.calls:
                 yield from self._read_block(marker)
             elif not marker:
                 return
 
-    def _read_first_reasoning(self, reasoning: Reasoning) -> Reading[None]:
-        """Read reasoning whose start marker is in the prompt, or in the text after whitespace."""
-        scanner = self._scanner
+    def _read_undecided(self) -> Reading[None]:
+        """Read text that may be reasoning, up to the end marker that proves it, or all of it."""
+        scanner, markers = self._scanner, self._markers
+        scanner.record = []
         space = yield from scanner.skip_whitespace()
-        if not (reasoning.start_markers and (yield from scanner.accept(*reasoning.start_markers))) and space:
-            scanner.emit_reasoning(space)
-        yield from self._read_reasoning(reasoning)
-
-    def _read_reasoning(self, reasoning: Reasoning) -> Reading[None]:
-        scanner = self._scanner
-        start_markers = self.format.start_markers if self.format and self._calls_in_reasoning else ()
+        if started := (yield from scanner.accept(*markers.reasonings)):
+            scanner.record = None
+            yield from self._read_reasoning((markers.reasonings[started].end_marker,))
+            return
+        if space:
+            scanner.emit_text(space)
         while True:
-            marker = yield from scanner.forward_until((reasoning.end_marker, *start_markers), scanner.emit_reasoning)
-            if marker not in start_markers:
+            marker = yield from self._forward_until(markers.undecided, scanner.emit_text)
+            if marker in markers.proofs:
+                yield from self._settle_as_reasoning(marker)
                 return
-            yield from self._read_block(marker)
+            if marker in markers.reasonings:
+                yield from self._read_reasoning((markers.reasonings[marker].end_marker,))
+            elif marker in markers.calls:
+                yield from self._undecided.read(marker, self._read_block, markers.proofs, text=True)
+            elif not marker:
+                break
+        scanner.record = None
+        self._undecided.release(complete=not self._truncated or scanner.ends_with_call)
+
+    def _settle_as_reasoning(self, end_marker: str) -> Reading[None]:
+        """Emit all before an end marker as reasoning; the calls in it were drafts."""
+        scanner = self._scanner
+        self._undecided.drop()
+        text = "".join(scanner.record or ())[: -len(end_marker)]
+        scanner.record = None
+        scanner.replace_reasoning(text.strip(WHITESPACE))
+        yield from self._skip_blank_lines()
+
+    def _skip_blank_lines(self) -> Reading[None]:
+        """Drop the blank lines after reasoning."""
+        space = yield from self._scanner.skip_whitespace()
+        if indentation := space[space.rfind("\n") + 1 :]:
+            self._scanner.emit_text(indentation)
+
+    # Reasoning
+
+    def _read_first_reasoning(self) -> Reading[None]:
+        """Read reasoning whose start marker is in the prompt, or in the text after whitespace."""
+        scanner, markers = self._scanner, self._markers
+        scanner.record = []
+        yield from scanner.skip_whitespace()
+        started = yield from scanner.accept(*markers.reasonings)
+        ends = (markers.reasonings[started].end_marker,) if started else markers.ends
+        yield from self._read_reasoning(ends, known=bool(started or self._starts_in_reasoning))
+
+    def _read_reasoning(self, ends: tuple[str, ...], *, known: bool = True) -> Reading[None]:
+        """Read reasoning up to its end marker, or to the end of the text.
+
+        Args:
+            ends: Its end markers.
+            known: Whether it is known to be reasoning; if not, and neither an end marker nor a call ends it, it is the answer.
+        """
+        scanner = self._scanner
+        is_recorded = scanner.record is not None
+        scanner.record = [] if scanner.record is None else scanner.record
+        thoughts = ReasoningText(scanner.emit_reasoning)
+        wanted = not known or self._calls_in_reasoning is not False
+        drafts = (*self._markers.calls, *self._markers.ignored) if wanted and self._markers.calls else ()
+        run = ""
+        while marker := (yield from self._forward_until((*ends, *drafts), thoughts.push)):
+            if marker in ends:
+                break
+            run = yield from self._read_drafts(marker, ends, thoughts)
+        self._end_reasoning(marker, run, thoughts, known=known)
+        scanner.record = scanner.record if is_recorded else None
+        if marker:
+            yield from self._skip_blank_lines()
+
+    def _read_drafts(self, marker: str, ends: tuple[str, ...], thoughts: ReasoningText) -> Reading[str]:
+        """Read adjacent calls; return their text if they end the answer, and forward it as reasoning if not."""
+        scanner, markers, drafts = self._scanner, self._markers, self._drafts
+        start, before = scanner.position(1), drafts.count
+        found = False
+        while marker:
+            if marker in markers.calls:
+                found = yield from drafts.read(marker, self._read_block, ends, text=False)
+                if not found:
+                    break
+            yield from scanner.skip_whitespace()
+            marker = yield from scanner.accept(*markers.calls, *markers.ignored)
+        text = scanner.text_since(start)
+        if found and not (yield from scanner.peek()):
+            return text
+        if not (self._calls_in_reasoning and drafts.are_valid(before)):
+            drafts.drop(before)
+        thoughts.push(text)
+        return ""
+
+    def _end_reasoning(self, end_marker: str, run: str, thoughts: ReasoningText, *, known: bool) -> None:
+        """Decide what the calls of a reasoning are, and a reasoning that does not end.
+
+        Args:
+            end_marker: What ended it; empty at the end of the text.
+            run: The text of the calls at its end.
+            thoughts: The reasoning.
+            known: Whether it is known to be reasoning.
+        """
+        scanner, drafts = self._scanner, self._drafts
+        wanted = self._calls_in_reasoning is not False and not self._truncated
+        if not end_marker and wanted and drafts.count and drafts.are_valid():
+            scanner.emit_metadata({"tool_calls_in_reasoning": drafts.release()})
+        elif end_marker or known or self._truncated:
+            drafts.drop()
+            thoughts.push(run)
+        else:
+            text = scanner.text_since(0)
+            if answer := text[: len(text) - len(run)]:
+                scanner.replace_text(answer)
+            drafts.release()
+
+    # Blocks
+
+    def _forward_until(self, markers: tuple[str, ...], sink: Callable[[str], None]) -> Reading[str]:
+        """Forward text up to a marker; meanwhile `push` passes on by itself what has none."""
+        if not markers:
+            yield from self._scanner.forward_rest(sink)
+            return ""
+        self._waiting = (compile_markers(markers), sink)
+        marker = yield from self._scanner.forward_until(markers, sink)
+        self._waiting = None
+        return marker
 
     def _read_block(self, marker: str) -> Reading[None]:
-        format_ = self.format
+        format_, scanner = self.format, self._scanner
         if format_ is None:
             return
-        scanner = self._scanner
         calls_before = scanner.calls
         scanner.begin(marker, hold=self._hold)
         complete = yield from format_.block(scanner, marker, self._tools)
         if complete and scanner.calls > calls_before and self._held_calls_are_valid():
             scanner.commit()
         else:
-            scanner.rollback()
+            scanner.rollback(marker, self._boundaries if format_.unambiguous else None)
 
     def _held_calls_are_valid(self) -> bool:
-        """Check whether the calls that are held back are declared and valid."""
-        calls: dict[int, tuple[str, list[str]]] = {}
-        for delta in self._scanner.held_calls():
-            if isinstance(delta, ToolCallDelta):
-                _, pieces = calls.setdefault(delta.index, (delta.name or "", []))
-                pieces.append(delta.arguments)
+        """Check whether the calls of a block that is held back are declared and valid."""
         return all(
-            self._tools.validation_error(name, "".join(pieces) or "{}") is None for name, pieces in calls.values()
+            self._tools.validation_error(name, arguments) is None
+            for _, name, arguments, _ in read_calls(self._scanner.held_calls())
         )
-
-
-class _Markers(NamedTuple):
-    """The markers to search for in an answer.
-
-    Attributes:
-        starts_in_reasoning: Whether the answer begins inside of reasoning.
-        reasonings: The reasoning by its start marker.
-        all: These markers, those that begin calls, and those that are ignored.
-        compiled: The same, compiled.
-    """
-
-    starts_in_reasoning: bool
-    reasonings: dict[str, Reasoning]
-    all: tuple[str, ...]
-    compiled: Markers
-
-
-@lru_cache(maxsize=256)
-def _markers_of(format_: Format | None, reasonings: tuple[Reasoning, ...]) -> _Markers:
-    """Collect the markers, once."""
-    started = {marker: reasoning for reasoning in reasonings for marker in reasoning.start_markers}
-    answers = [marker for reasoning in reasonings for marker in reasoning.answer_markers]
-    calls = (*format_.start_markers, *format_.ignored_markers) if format_ else ()
-    markers = (*calls, *answers, *started)
-    return _Markers(
-        any(reasoning.starts_in_reasoning for reasoning in reasonings), started, markers, compile_markers(markers)
-    )
 
 
 def _format(parser: str | Format | None) -> Format | None:
@@ -214,6 +326,8 @@ def parse_output(
     tools: Sequence[Mapping[str, Any]] | None = None,
     *,
     repair: bool = False,
+    starts_in_reasoning: bool | None = None,
+    calls_in_reasoning: bool | None = None,
 ) -> Completion:
     """Parse a whole answer.
 
@@ -224,6 +338,8 @@ def parse_output(
         tools: As for `OutputParser`.
         repair: Repair arguments that are not JSON and have one possible meaning; `metadata["repaired_tool_calls"]` lists
             the ids of these calls.
+        starts_in_reasoning: As for `OutputParser`.
+        calls_in_reasoning: As for `OutputParser`.
 
     Returns:
         The answer.
@@ -231,6 +347,12 @@ def parse_output(
     Raises:
         ConfigurationError: There is no format, or no reasoning parser, of that name.
     """
-    parser = OutputParser(tool_parser, reasoning_parser, tools)
+    parser = OutputParser(
+        tool_parser,
+        reasoning_parser,
+        tools,
+        starts_in_reasoning=starts_in_reasoning,
+        calls_in_reasoning=calls_in_reasoning,
+    )
     deltas = [*parser.push(text), *parser.finish()]
     return fold(repair_deltas(deltas) if repair else deltas, tools=tools)

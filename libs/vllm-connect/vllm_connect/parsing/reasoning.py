@@ -5,12 +5,14 @@ begins inside the reasoning; some models reason again later. A block without an 
 text. The names are those of vLLM's `--reasoning-parser`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from vllm_connect.parsing.scanner import WHITESPACE
 from vllm_connect.parsing.unknown_names import unknown_name
 
-__all__ = ["Reasoning", "find_reasoning", "reasoning_names"]
+__all__ = ["SPLIT_OFF", "Reasoning", "ReasoningText", "find_reasoning", "reasoning_names"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +22,11 @@ class Reasoning:
     Attributes:
         start_marker: The marker that begins it; empty if the text has none.
         end_marker: The marker that ends it.
-        starts_in_reasoning: Whether the text begins inside the reasoning, its start marker being part of the prompt.
+        starts_in_reasoning: Whether the text usually begins inside the reasoning, its start marker being part of the prompt.
         answer_markers: Markers around the answer, which are dropped.
         alternative_starts: Other start markers.
+        is_end_unambiguous: Whether the end marker alone proves that what precedes it is reasoning; it does not if it ends
+            other messages too, or may be prose.
     """
 
     start_marker: str
@@ -30,11 +34,44 @@ class Reasoning:
     starts_in_reasoning: bool = False
     answer_markers: tuple[str, ...] = ()
     alternative_starts: tuple[str, ...] = ()
+    is_end_unambiguous: bool = True
 
     @cached_property
     def start_markers(self) -> tuple[str, ...]:
         """All start markers."""
         return tuple(marker for marker in (self.start_marker, *self.alternative_starts) if marker)
+
+
+SPLIT_OFF = Reasoning("", "\uffff", starts_in_reasoning=True)
+"""Reasoning that the server split off from the answer, which has no marker; its end is a character that no text contains."""
+
+
+class ReasoningText:
+    """The text of one reasoning, without blank lines at its start and end.
+
+    Args:
+        sink: Receives the text in pieces.
+    """
+
+    def __init__(self, sink: Callable[[str], None]) -> None:
+        self._sink = sink
+        self._is_empty = True
+        self._space: list[str] = []
+
+    def push(self, piece: str) -> None:
+        """Read a piece; whitespace at its end waits for the next."""
+        text = piece.rstrip(WHITESPACE)
+        after = len(text)
+        if text:
+            if self._space:
+                text = "".join(self._space) + text
+                self._space.clear()
+            if self._is_empty:
+                self._is_empty = False
+                text = text.lstrip(WHITESPACE)
+            self._sink(text)
+        if after < len(piece):
+            self._space.append(piece[after:])
 
 
 THINK = Reasoning("<think>", "</think>", starts_in_reasoning=True)
@@ -44,6 +81,17 @@ MISTRAL = Reasoning("[THINK]", "[/THINK]")
 LONGCAT = Reasoning("<longcat_think>", "</longcat_think>")
 GEMMA = Reasoning("<|channel>thought\n", "<channel|>")
 COHERE = Reasoning("<|START_THINKING|>", "<|END_THINKING|>", answer_markers=("<|START_RESPONSE|>", "<|END_RESPONSE|>"))
+HARMONY = Reasoning(
+    "<|channel|>analysis<|message|>",
+    "<|end|>",
+    answer_markers=(
+        "<|start|>assistant",
+        "<|channel|>final<|message|>",
+        "<|channel|>commentary<|message|>",
+        "<|return|>",
+    ),
+    is_end_unambiguous=False,
+)
 
 NAMED: dict[str, Reasoning | tuple[Reasoning, ...]] = {
     "deepseek_r1": THINK,
@@ -65,11 +113,12 @@ NAMED: dict[str, Reasoning | tuple[Reasoning, ...]] = {
     "glm45": THINK,
     "glm47": THINK,
     "ling3": THINK,
-    "openai_gptoss": Reasoning("<|channel|>analysis<|message|>", "<|end|>"),
+    "openai_gptoss": HARMONY,
     "granite": Reasoning(
         "Here is my thought process:",
         "Here is my response:",
         alternative_starts=("Here's my thought process:",),
+        is_end_unambiguous=False,
     ),
     "granite_thinking_parser": THINK,
     "hf": MAYBE,
@@ -100,7 +149,7 @@ NAMED: dict[str, Reasoning | tuple[Reasoning, ...]] = {
     "step3": Reasoning("", "</think>", starts_in_reasoning=True),
     "step3p5": THINK,
     "step5": THINK,
-    "inkling": Reasoning("<|content_thinking|>", "<|end_message|>"),
+    "inkling": Reasoning("<|content_thinking|>", "<|end_message|>", is_end_unambiguous=False),
     "longcat": LONGCAT,
 }
 

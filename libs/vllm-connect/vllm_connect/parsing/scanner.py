@@ -12,11 +12,10 @@ start marker is emitted as text.
 
 import re
 from collections.abc import Callable, Generator
-from json import JSONDecodeError, loads
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from vllm_connect.parsing.markers import compile_markers
-from vllm_connect.response.deltas import Delta, ReasoningDelta, TextDelta, ToolCallDelta
+from vllm_connect.parsing.markers import Markers, compile_markers
+from vllm_connect.response.deltas import Delta, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
 
 __all__ = ["MAX_NAME", "WHITESPACE", "Reading", "Scanner"]
 
@@ -32,9 +31,14 @@ WHITESPACE = " \t\r\n"
 COMPLETING = ("", "}", "]", '"')
 """Remainders of a broken call that would make its arguments look complete."""
 
-_IN_STRING = re.compile(r'["\\]')
-_OUTSIDE = re.compile(r'["{}\[\]]')
-_SCALAR_END = re.compile(r"[,}\]\s<]")
+
+def _shorten(pieces: list[str] | None, count: int) -> None:
+    """Remove characters from the end of a text in pieces, as far as there are any."""
+    while pieces and count > 0:
+        piece = pieces.pop()
+        if len(piece) > count:
+            pieces.append(piece[:-count])
+        count -= len(piece)
 
 
 class Scanner:
@@ -47,6 +51,7 @@ class Scanner:
 
     Attributes:
         deltas: The deltas that were emitted and not yet taken.
+        record: Everything that is consumed, in pieces, while it is not known whether it is reasoning; None once it is known.
         calls: The number of calls that were started.
         steps: The number of times the text was examined; grows with the text and never faster.
     """
@@ -57,14 +62,18 @@ class Scanner:
         self._new_id = new_id
         self._text = ""
         self._at = 0
+        self._pushed = self._reread = 0
         self._finished = False
         self._tape: list[str] | None = None
-        self._space = ""
+        self._space: list[str] = []
         self._after_call = False
+        self._deferred: list[Delta] | None = None
+        self._defers_calls_only = False
         self._held: list[Delta] | None = None
         self._calls_before = 0
         self._in_call = False
         self.deltas: list[Delta] = []
+        self.record: list[str] | None = None
         self.calls = 0
         self.steps = 0
 
@@ -72,19 +81,33 @@ class Scanner:
 
     def push(self, text: str) -> None:
         """Add text."""
+        self._pushed += len(text)
         self._text = self._text[self._at :] + text if self._at < len(self._text) else text
         self._at = 0
 
-    def pass_through(self, text: str) -> None:
-        """Emit text that was searched and holds no marker; nothing else may be waiting."""
+    @property
+    def available(self) -> int:
+        """The number of characters that have arrived and were not consumed."""
+        return len(self._text) - self._at
+
+    @property
+    def ends_with_call(self) -> bool:
+        """Whether nothing but ignored characters follows the last call."""
+        return self._after_call
+
+    def pass_through(self, text: str, sink: Callable[[str], None]) -> None:
+        """Forward text that was searched and has no marker; nothing else may be waiting."""
         self.steps += 1
-        self.emit_text(text)
+        self._pushed += len(text)
+        if self.record is not None:
+            self.record.append(text)
+        sink(text)
 
     def finish(self) -> None:
         """Mark the end of the text."""
         self._finished = True
 
-    def _more(self) -> Reading[bool]:
+    def more(self) -> Reading[bool]:
         """Wait for more text; return False if there is none."""
         before = len(self._text) - self._at
         while not self._finished:
@@ -97,22 +120,53 @@ class Scanner:
         """Consume characters that have arrived."""
         piece = self._text[self._at : self._at + count]
         self._at += len(piece)
-        if self._tape is not None and piece:
-            self._tape.append(piece)
+        if piece:
+            if self._tape is not None:
+                self._tape.append(piece)
+            if self.record is not None:
+                self.record.append(piece)
         return piece
 
-    def unread(self, marker: str) -> None:
-        """Return the marker that was consumed last to the input."""
-        self._at -= len(marker)
-        if self._tape:
-            self._tape.pop()
+    def unread(self, text: str) -> None:
+        """Return the text that was consumed last to the input."""
+        if len(text) <= self._at:
+            self._at -= len(text)
+        else:
+            self._text, self._at = text + self._text[self._at :], 0
+        for pieces in (self._tape, self.record):
+            _shorten(pieces, len(text))
+
+    def position(self, back: int = 0) -> int:
+        """Return the place of the record where it ends, or of so many pieces before."""
+        return len(self.record or ()) - back
+
+    def text_since(self, position: int) -> str:
+        """Return what was recorded since a place."""
+        return "".join((self.record or ())[position:])
+
+    def rewind(self, text: str) -> bool:
+        """Return the recorded text that was consumed last to the input; return False if that was done too often.
+
+        No text is read again more often than there is text, so that the time stays linear.
+        """
+        self._reread += len(text)
+        if self._reread > 2 * (self._pushed - self.available):
+            return False
+        self.unread(text)
+        return True
+
+    def search(self, pattern: "re.Pattern[str]") -> tuple[int, str]:
+        """Search what has arrived; return how many characters precede the first match, and the match, empty without one."""
+        self.steps += 1
+        match = pattern.search(self._text, self._at)
+        return (len(self._text) - self._at, "") if match is None else (match.start() - self._at, match.group())
 
     # Reading
 
     def peek(self) -> Reading[str]:
         """Return the next character without consuming it; empty at the end."""
         self.steps += 1
-        if self._at < len(self._text) or (yield from self._more()):
+        if self._at < len(self._text) or (yield from self.more()):
             return self._text[self._at]
         return ""
 
@@ -133,7 +187,7 @@ class Scanner:
                 if ahead == marker:
                     return self.consume(len(marker))
                 undecided = undecided or marker.startswith(ahead)
-            if not undecided or not (yield from self._more()):
+            if not undecided or not (yield from self.more()):
                 return ""
 
     def skip_whitespace(self) -> Reading[str]:
@@ -165,7 +219,7 @@ class Scanner:
                 if len(self._text) - waiting < match.start():  # a longer marker began before it and may be completed
                     if (free := len(self._text) - self._at - waiting) > 0:
                         sink(self.consume(free))
-                    yield from self._more()
+                    yield from self.more()
                     continue
             if match is not None:
                 if match.start() > self._at:
@@ -174,7 +228,7 @@ class Scanner:
             waiting = 0 if self._finished else compiled.partial_suffix(self._text, self._at)
             if (free := len(self._text) - self._at - waiting) > 0:
                 sink(self.consume(free))
-            if not (yield from self._more()):
+            if not (yield from self.more()):
                 if self._at < len(self._text):
                     sink(self.consume(len(self._text) - self._at))
                 return ""
@@ -184,7 +238,7 @@ class Scanner:
         while True:
             if self._at < len(self._text):
                 sink(self.consume(len(self._text) - self._at))
-            if not (yield from self._more()):
+            if not (yield from self.more()):
                 return
 
     def read_until(self, *markers: str, limit: int | None = None) -> Reading[tuple[str, str]]:
@@ -212,127 +266,51 @@ class Scanner:
             waiting = 0 if self._finished else compiled.partial_suffix(self._text, self._at)
             pieces.append(self.consume(max(0, min(len(self._text) - self._at - waiting, limit + 1 - size))))
             size += len(pieces[-1])
-            if size <= limit and not (yield from self._more()):
+            if size <= limit and not (yield from self.more()):
                 break
         return "".join(pieces), ""
-
-    # JSON
-
-    def read_json_string(self) -> Reading[str | None]:
-        """Read a JSON string of at most a name's length; return None if anything else comes next."""
-        if not (yield from self.accept('"')):
-            return None
-        pieces = ['"']
-        size = 0
-        while size <= MAX_NAME:
-            self.steps += 1
-            match = _IN_STRING.search(self._text, self._at)
-            if match is None:
-                pieces.append(self.consume(len(self._text) - self._at))
-                size += len(pieces[-1])
-                if not (yield from self._more()):
-                    return None
-                continue
-            pieces.append(self.consume(match.end() - self._at))
-            size += len(pieces[-1])
-            if match.group() == '"':
-                try:
-                    text = loads("".join(pieces))
-                except JSONDecodeError:
-                    return None
-                return text if isinstance(text, str) else None
-            if not (yield from self.peek()):
-                return None
-            pieces.append(self.consume(1))
-        return None
-
-    def forward_json_value(self, sink: Callable[[str], None]) -> Reading[str | None]:
-        """Forward a JSON value verbatim, except for the character that ends it.
-
-        Args:
-            sink: Receives the text in pieces as it arrives.
-
-        Returns:
-            The last character, empty for a number or a literal name; None if the text ended before the value.
-        """
-        first = yield from self.peek()
-        if first in "{[" and first:
-            return (yield from self.forward_json_rest(0, sink))
-        if first == '"':
-            sink(self.consume(1))
-            return '"' if (yield from self._forward_string_rest(sink, keep_end=True)) else None
-        while True:
-            self.steps += 1
-            match = _SCALAR_END.search(self._text, self._at)
-            if match is not None:
-                sink(self.consume(match.start() - self._at))
-                return ""
-            sink(self.consume(len(self._text) - self._at))
-            if not (yield from self._more()):
-                return None
-
-    def forward_json_rest(self, depth: int, sink: Callable[[str], None]) -> Reading[str | None]:
-        """Forward the rest of an object or array, from inside `depth` of them; see `forward_json_value`."""
-        while True:
-            self.steps += 1
-            match = _OUTSIDE.search(self._text, self._at)
-            if match is None:
-                if piece := self.consume(len(self._text) - self._at):
-                    sink(piece)
-                if not (yield from self._more()):
-                    return None
-                continue
-            mark = match.group()
-            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(mark, 0)
-            if depth <= 0 and mark != '"':
-                if match.start() > self._at:
-                    sink(self.consume(match.start() - self._at))
-                return self.consume(1)
-            sink(self.consume(match.end() - self._at))
-            if mark == '"' and not (yield from self._forward_string_rest(sink)):
-                return None
-
-    def _forward_string_rest(self, sink: Callable[[str], None], *, keep_end: bool = False) -> Reading[bool]:
-        while True:
-            self.steps += 1
-            match = _IN_STRING.search(self._text, self._at)
-            if match is None:
-                if piece := self.consume(len(self._text) - self._at):
-                    sink(piece)
-                if not (yield from self._more()):
-                    return False
-                continue
-            if match.group() == '"':
-                end = match.start() if keep_end else match.end()
-                if end > self._at:
-                    sink(self.consume(end - self._at))
-                if keep_end:
-                    self.consume(1)
-                return True
-            if match.end() == len(self._text) and not (yield from self._more()):
-                sink(self.consume(len(self._text) - self._at))
-                return False
-            sink(self.consume(_IN_STRING.search(self._text, self._at).end() + 1 - self._at))  # type: ignore[union-attr] # the backslash is still there
 
     # Output
 
     def emit_text(self, piece: str) -> None:
         """Emit text; whitespace between two calls, or after the last, is dropped."""
         if self._after_call:
-            self._space += piece
-            if not self._space.strip(self._ignored_between):
+            self._space.append(piece)
+            if not piece.strip(self._ignored_between):
                 return
-            piece, self._space, self._after_call = self._space, "", False
-        self.deltas.append(TextDelta(piece, self._choice))
+            piece, self._after_call = "".join(self._space), False
+            self._space.clear()
+        self._out(TextDelta(piece, self._choice))
 
     def emit_reasoning(self, piece: str) -> None:
         """Emit reasoning."""
-        self.deltas.append(ReasoningDelta(piece, self._choice))
+        self._out(ReasoningDelta(piece, self._choice))
+
+    def drop_calls(self, first: int) -> None:
+        """Drop the calls from an index on, which were not emitted: they are no calls after all."""
+        self.calls = first
+        self._space.clear()
+        self._after_call = self._after_call and first > 0
+
+    def emit_metadata(self, values: dict[str, Any]) -> None:
+        """Emit metadata of the choice."""
+        self._out(Metadata(values, self._choice))
+
+    def replace_text(self, text: str) -> None:
+        """Emit all of the answer so far as text, whatever it was emitted as."""
+        self._out(TextDelta(text, self._choice, replaces=True))
+
+    def replace_reasoning(self, text: str) -> None:
+        """Emit all of the answer so far as reasoning, whatever it was emitted as."""
+        self._space.clear()
+        self._after_call = False
+        self._out(ReasoningDelta(text, self._choice, replaces=True))
 
     def start_call(self, name: str, id: str | None = None) -> None:  # noqa: A002 - the name in the API
         """Emit the name of a call, which is never retracted."""
         self._clear_tape()
-        self._space, self._after_call, self._in_call = "", True, True
+        self._space.clear()
+        self._after_call, self._in_call = True, True
         index = self.calls
         self.calls += 1
         self._emit(ToolCallDelta(index, id or self._new_id(name, index), name, "", self._choice, ended=False))
@@ -349,13 +327,36 @@ class Scanner:
         self._emit(ToolCallDelta(self.calls - 1, None, None, piece, self._choice, ended=True))
         self._clear_tape()
 
+    def break_call(self) -> None:
+        """End the current call as a broken one."""
+        self._in_call = False
+        self._clear_tape()
+
     def _clear_tape(self) -> None:
         """Drop the record of what was consumed, since it was emitted, unless all of it may still turn out to be text."""
         if self._tape and self._held is None:
             self._tape.clear()
 
     def _emit(self, delta: Delta) -> None:
-        (self.deltas if self._held is None else self._held).append(delta)
+        if self._held is None:
+            self._out(delta)
+        else:
+            self._held.append(delta)
+
+    def _out(self, delta: Delta) -> None:
+        if self._deferred is None or (self._defers_calls_only and not isinstance(delta, ToolCallDelta)):
+            self.deltas.append(delta)
+        else:
+            self._deferred.append(delta)
+
+    def defer(self, *, calls_only: bool) -> None:
+        """Begin to collect calls, or all that is emitted, instead of emitting it."""
+        self._deferred, self._defers_calls_only = [], calls_only
+
+    def deferred(self) -> list[Delta]:
+        """Return what was collected since `defer`, and emit again."""
+        found, self._deferred = self._deferred or [], None
+        return found
 
     # Blocks
 
@@ -370,6 +371,15 @@ class Scanner:
         self._held = [] if hold else None
         self._calls_before = self.calls
 
+    def drop_marker(self) -> None:
+        """Drop the start marker of the current block, whatever follows it."""
+        if self._tape:
+            self._tape.pop(0)
+
+    def hold(self) -> None:
+        """Hold the calls of the current block back, so that only valid ones are emitted."""
+        self._held = self._held or []
+
     def requeue(self, piece: str) -> None:
         """Add text that was consumed before the call was started to what was not emitted yet."""
         if piece and self._tape is not None and self._held is None:
@@ -381,12 +391,20 @@ class Scanner:
 
     def commit(self) -> None:
         """End the block: it was markup."""
-        self.deltas.extend(self._held or ())
+        for delta in self._held or ():
+            self._out(delta)
         self._held = self._tape = None
 
-    def rollback(self) -> None:
-        """End the block: what was not emitted is text, or a piece of the call that broke."""
+    def rollback(self, marker: str = "", keep: Markers | None = None) -> None:
+        """End the block: what was not emitted is text, or a piece of the call that broke.
+
+        Args:
+            marker: The start marker of the block.
+            keep: Markers before which the text ends; what follows is read again.
+        """
         broken = self._in_call and self._held is None
+        if broken or self._held:
+            keep = None
         if self._held is not None:
             self.calls = self._calls_before
             self._after_call = self._after_call and self.calls > 0
@@ -394,6 +412,10 @@ class Scanner:
         self._in_call = False
         piece = "".join(self._tape or ())
         self._tape = None
+        after = len(marker) if piece.startswith(marker) else 0
+        found = keep.pattern.search(piece, after) if keep is not None else None
+        if found is not None and self.rewind(piece[found.start() :]):
+            piece = piece[: found.start()]
         if not broken and piece:
             self.emit_text(piece)
         elif piece.strip() not in COMPLETING:

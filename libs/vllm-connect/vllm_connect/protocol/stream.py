@@ -318,6 +318,8 @@ def coalesce(deltas: list[Delta]) -> list[Delta]:
 def _continues(first: Any, delta: Any) -> bool:
     """Check whether a delta continues the first of its kind and choice."""
     kind = type(delta)
+    if kind is TextDelta or kind is ReasoningDelta:
+        return not delta.replaces
     return kind is not Finish and (kind is not ToolCallDelta or (delta.index == first.index and delta.name is None))
 
 
@@ -330,5 +332,5 @@ def _joined(run: list[Any]) -> Delta:
         return replace(first, arguments=arguments, ended=ended[-1] if ended else None)
     if isinstance(first, Logprobs):
         return Logprobs([token for delta in run for token in delta.tokens], first.choice)
-    text = "".join([delta.text for delta in run])
-    return TextDelta(text, first.choice) if isinstance(first, TextDelta) else ReasoningDelta(text, first.choice)
+    kind = TextDelta if isinstance(first, TextDelta) else ReasoningDelta
+    return kind("".join([delta.text for delta in run]), first.choice, first.replaces)

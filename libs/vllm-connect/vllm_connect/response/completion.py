@@ -154,10 +154,8 @@ class _Answer:
                     self._add_metadata(delta.values)
             elif delta.choice != self.choice:
                 continue
-            elif isinstance(delta, TextDelta):
-                self.text.append(delta.text)
-            elif isinstance(delta, ReasoningDelta):
-                self.reasoning.append(delta.text)
+            elif isinstance(delta, TextDelta | ReasoningDelta):
+                self._add_content(delta)
             elif isinstance(delta, ToolCallDelta):
                 self._call(delta)
             elif isinstance(delta, Finish):
@@ -165,6 +163,12 @@ class _Answer:
             elif isinstance(delta, Logprobs):
                 self.logprobs = [*(self.logprobs or ()), *delta.tokens]
         return self
+
+    def _add_content(self, delta: TextDelta | ReasoningDelta) -> None:
+        if delta.replaces:
+            self.text.clear()
+            self.reasoning.clear()
+        (self.text if isinstance(delta, TextDelta) else self.reasoning).append(delta.text)
 
     def _add_metadata(self, values: dict[str, Any]) -> None:
         for name, value in values.items():

@@ -29,10 +29,13 @@ class TextDelta(Struct, frozen=True, gc=False):
     Attributes:
         text: The piece, never empty.
         choice: Which of the `n` answers it belongs to.
+        replaces: Whether it replaces all text and reasoning of the choice before it, since only now it is known that all
+            of it was the answer.
     """
 
     text: str
     choice: int = 0
+    replaces: bool = False
 
 
 class ReasoningDelta(Struct, frozen=True, gc=False):
@@ -41,10 +44,13 @@ class ReasoningDelta(Struct, frozen=True, gc=False):
     Attributes:
         text: The piece, never empty.
         choice: Which of the `n` answers it belongs to.
+        replaces: Whether it replaces all text and reasoning of the choice before it, since only now it is known that all
+            of it was reasoning.
     """
 
     text: str
     choice: int = 0
+    replaces: bool = False
 
 
 class ToolCallDelta(Struct, frozen=True, gc=False):

@@ -36,6 +36,7 @@ FROM_RESPONSE: dict[str, str] = {
 
 FROM_CLIENT: dict[str, str] = {
     "tool_calls_via": "who parsed the tool calls: `server`, `client:<format>`, `recovered:<format>` or `forced`",
+    "tool_calls_in_reasoning": "ids of the calls that ended a reasoning without an end marker",
     "dropped_tool_calls": "calls beyond the first, where `parallel_tool_calls` is False",
     "repaired_tool_calls": "ids of the calls whose arguments `repair` changed",
     "thinking_exhausted": "True where the reasoning used up the tokens before the answer began",

@@ -10,6 +10,7 @@ from typing import Any
 from vllm_connect.parsing.output_parser import OutputParser
 from vllm_connect.protocol.stream import Filter, run_filters
 from vllm_connect.response.deltas import COMPLETE, Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
+from vllm_connect.response.tool_arguments import TRUNCATED
 
 __all__ = ["ToolParsingFilter"]
 
@@ -90,8 +91,8 @@ class ToolParsingFilter:
         end, self.empty_end = self.empty_end, []
         return run_filters(self._then, [*self._rest(), *end])
 
-    def _rest(self) -> list[Delta]:
-        return self._noted(self._parser.finish()) if self._parser is not None else []
+    def _rest(self, *, truncated: bool = False) -> list[Delta]:
+        return self._noted(self._parser.finish(truncated=truncated)) if self._parser is not None else []
 
     def _parse(self, text: str) -> list[Delta]:
         if self._server_calls:
@@ -119,7 +120,7 @@ class ToolParsingFilter:
         return [*held, delta]
 
     def _end(self, finish: Finish) -> list[Delta]:
-        deltas = self._rest()
+        deltas = self._rest(truncated=finish.reason in TRUNCATED)
         if self._server_calls:
             return [*deltas, Metadata({"tool_calls_via": "server"}, self._choice), finish]
         if self._parser is not None and self._parser.calls:

@@ -7,6 +7,7 @@ arrive.
 from collections.abc import Callable
 
 from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.json_text import forward_json_value
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
@@ -59,7 +60,7 @@ def named_call(scanner: Scanner, name: str, call_id: str | None = None) -> Readi
     if (yield from scanner.peek()) != "{":
         return False
     scanner.start_call(name, call_id)
-    close = yield from scanner.forward_json_value(scanner.emit_arguments)
+    close = yield from forward_json_value(scanner, scanner.emit_arguments)
     if close is None:
         return False
     scanner.end_call(close)

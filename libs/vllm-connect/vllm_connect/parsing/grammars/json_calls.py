@@ -8,6 +8,7 @@ between them cannot look complete.
 from collections.abc import Callable
 
 from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.json_text import forward_json_rest, forward_json_value, read_json_string
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 from vllm_connect.parsing.values import quote
@@ -53,7 +54,7 @@ def call_object(
     call = _Call(scanner, names, arguments)
     while True:
         yield from scanner.skip_whitespace()
-        key = yield from scanner.read_json_string()
+        key = yield from read_json_string(scanner)
         if key is None or not (yield from _colon(scanner)):
             return call.end(complete=False)
         if bare and key not in names | arguments | OTHERS:
@@ -91,8 +92,8 @@ class _Call:
             return (yield from self._name())
         if key in self._arguments and not self._has_arguments:
             self._has_arguments = True
-            end = yield from self._scanner.forward_json_value(
-                self._scanner.emit_arguments if self._named else self._early.append
+            end = yield from forward_json_value(
+                self._scanner, self._scanner.emit_arguments if self._named else self._early.append
             )
             self._close = end or ""
             return end is not None
@@ -100,14 +101,14 @@ class _Call:
         self._invalid = self._invalid or (self._has_arguments and key not in MARKED_OTHERS)
         self._has_other = self._has_other or key not in MARKED_OTHERS
         if self._named:
-            return (yield from self._scanner.forward_json_value(_ignore)) is not None
+            return (yield from forward_json_value(self._scanner, _ignore)) is not None
         self._before.append(f"{quote(key)}: ")
-        end = yield from self._scanner.forward_json_value(self._before.append)
+        end = yield from forward_json_value(self._scanner, self._before.append)
         self._before.append(f"{end or ''}, ")
         return end is not None
 
     def _name(self) -> Reading[bool]:
-        name = yield from self._scanner.read_json_string()
+        name = yield from read_json_string(self._scanner)
         if not name:
             return False
         self._scanner.start_call(name)
@@ -132,7 +133,7 @@ class _Call:
 def _forward_as_text(scanner: Scanner, depth: int) -> Reading[None]:
     """Emit what was read, and the rest of the brackets around it, as text."""
     scanner.rollback()
-    end = yield from scanner.forward_json_rest(depth, scanner.emit_text)
+    end = yield from forward_json_rest(scanner, depth, scanner.emit_text)
     if end:
         scanner.emit_text(end)
 
@@ -142,11 +143,11 @@ def named_object(scanner: Scanner) -> Reading[bool]:
     if not (yield from scanner.accept("{")):
         return False
     yield from scanner.skip_whitespace()
-    name = yield from scanner.read_json_string()
+    name = yield from read_json_string(scanner)
     if not name or not (yield from _colon(scanner)):
         return False
     scanner.start_call(name)
-    close = yield from scanner.forward_json_value(scanner.emit_arguments)
+    close = yield from forward_json_value(scanner, scanner.emit_arguments)
     if close is None:
         return False
     yield from scanner.skip_whitespace()

@@ -34,12 +34,7 @@ def detecting_format(formats: Iterable[Format]) -> Format:
         one for one in candidates if not any(one != other and one.startswith(other) for other in candidates)
     )
 
-    harmony = find_format("openai")
-    channels = tuple(marker for marker in harmony.start_markers if marker.startswith("<|channel|>"))
-
     def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
-        if marker == "<|start|>assistant" and (channel := (yield from scanner.accept(*channels))):
-            return (yield from harmony.block(scanner, channel, tools))
         chosen = yield from _choose(scanner, candidates[marker])
         return (yield from chosen.block(scanner, marker, tools))
 

@@ -1,43 +1,85 @@
-r"""gpt-oss, in Harmony.
+r"""gpt-oss, in Harmony: messages, each after a header that ends with `<|message|>`.
 
-`<|channel|>analysis<|message|>thinking<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json`, then
-`<|message|>{"x": 1}<|call|>`; the answer is in `<|channel|>final<|message|>`. Source: the Harmony response format.
+`<|start|>assistant<|channel|>analysis<|message|>thinking<|end|>`, the answer in the channel `final`, and a call in
+`<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"x": 1}<|call|>`. Channel, recipient and
+constraint stand in any order; the start of the first header is part of the prompt. Source: the Harmony response format and
+the chat template of openai/gpt-oss-20b.
 """
 
+import re
+from typing import NamedTuple
+
 from vllm_connect.parsing.format import CallMarkup, Format
-from vllm_connect.parsing.grammars.header_calls import header_call
-from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.grammars.header_calls import is_name, named_call
+from vllm_connect.parsing.reasoning import ReasoningText
+from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
-CONSTRAIN = "<|constrain|>"
+START, CHANNEL, TO = "<|start|>assistant", "<|channel|>", " to="
+BODY, END, RETURN, CALL = "<|message|>", "<|end|>", "<|return|>", "<|call|>"
+CHANNELS = frozenset({"analysis", "commentary", "final"})
+PEOPLE = frozenset({"assistant", "user", "all"})
+"""Recipients that are not tools."""
+
+_PART = re.compile(r"<\|(channel|constrain|start)\|>")
 
 
-def _read_header(header: str) -> tuple[str, str | None]:
-    """Read `f <|constrain|>json`; anything else beside the name makes it invalid."""
-    name, *kind = header.replace(CONSTRAIN, " ").split()[:3] or [""]
-    return (name if all(part.isalnum() for part in kind) and len(kind) < 2 else ""), None  # noqa: PLR2004 - name and kind
+class _Header(NamedTuple):
+    channel: str
+    recipient: str
+
+
+def _read_header(text: str) -> _Header | None:
+    """Read a header; return None if it is not one.
+
+    A second channel is ignored, and so is the name of the arguments' type, with or without its marker.
+    """
+    parts = _PART.split(text)
+    words = [("role", word) for word in parts[0].split()]
+    for kind, part in zip(parts[1::2], parts[2::2], strict=True):
+        words += [(kind, word) for word in part.split()]
+    recipients = [word.removeprefix("to=") for _, word in words if word.startswith("to=")]
+    others = [(kind, word) for kind, word in words if not word.startswith("to=")]
+    channels = [word for kind, word in others if kind == "channel" and word in CHANNELS]
+    rest = [word for kind, word in others if word not in CHANNELS and kind != "start"]
+    if len(rest) > 1 or not all(word.isalnum() for word in rest) or len(set(recipients)) > 1:
+        return None
+    if any(not is_name(name) for name in recipients) or not (channels or recipients or not others):
+        return None
+    return _Header(channels[0] if channels else "", recipients[0].removeprefix("functions.") if recipients else "")
 
 
 def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
-    del marker, tools
-    if not (yield from header_call(scanner, ("<|message|>",), read_header=_read_header)):
+    del tools
+    if marker == START:
+        scanner.drop_marker()
+    head, body = yield from scanner.read_until(BODY, END, CALL, RETURN, "\n", limit=MAX_NAME)
+    header = _read_header(("" if marker == START else marker) + head) if body == BODY else None
+    if header is None:
         return False
-    yield from scanner.accept("<|call|>", "<|end|>")
-    return True
+    if header.recipient and header.recipient not in PEOPLE:
+        yield from scanner.skip_whitespace()
+        if not (yield from named_call(scanner, header.recipient)):
+            return False
+        yield from scanner.accept(CALL, END)
+        return True
+    scanner.commit()
+    if header.channel == "analysis":
+        following = yield from scanner.forward_until(
+            (END, RETURN, CALL, START), ReasoningText(scanner.emit_reasoning).push
+        )
+        if following == START:
+            scanner.unread(START)
+    return False
 
 
 FORMAT = Format(
     names=("openai",),
-    start_markers=("<|channel|>commentary to=functions.", "<|channel|>analysis to=functions.", " to=functions."),
+    start_markers=(START, CHANNEL, TO),
     block=_block,
-    ignored_markers=(
-        "<|start|>assistant",
-        "<|channel|>final<|message|>",
-        "<|channel|>commentary<|message|>",
-        "<|end|>",
-        "<|return|>",
-        "<|call|>",
-    ),
+    ignored_markers=(END, RETURN, CALL),
+    marks_reasoning=True,
+    followed_by=(CHANNEL, "to=functions.", "functions."),
     forced=CallMarkup(
         "<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>",
         "<|call|>",

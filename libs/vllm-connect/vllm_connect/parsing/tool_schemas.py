@@ -5,17 +5,22 @@
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from json import loads
 from typing import Any
 
-from vllm_connect.parsing.values import coerced, json_or_text, quote
+from vllm_connect.parsing.values import coerced, json_or_text, quote, verbatim
 from vllm_connect.response.tool_arguments import ArgumentsError, read_arguments
 from vllm_connect.schema.validate import SchemaError, find_violation
 
-__all__ = ["Tools", "keyword", "schema_types"]
+__all__ = ["Tools", "json_for", "keyword", "schema_types"]
 
 
 MAX_DEPTH = 16
 """The depth of references at which a schema is read no further."""
+
+WRAPPERS = frozenset({"arguments", "input", "parameters", "args", "kwargs"})
+"""Names under which models write all arguments of a call as one object."""
 
 UNIONS = ("anyOf", "oneOf", "allOf")
 
@@ -89,6 +94,47 @@ class Tools:
             return quote(text) if not properties and not self.known else json_or_text(text)
         return self.coerced_by(declared, text, schema)
 
+    def coerced_as(self, name: str, key: str, text: str, *, is_text: bool) -> str:
+        """Convert a parameter whose markup says whether it is text; its schema has precedence where that is impossible.
+
+        Args:
+            name: The tool's name.
+            key: The parameter's name.
+            text: The text.
+            is_text: Whether the markup says that it is text, and not JSON.
+        """
+        types = self._types(name, key)
+        if is_text:
+            return self.coerced(name, key, text) if types and "string" not in types else quote(text)
+        return json_for(text, types)
+
+    def coerced_strictly(self, name: str, key: str, text: str) -> str | None:
+        """Convert a text whose end is uncertain; return None unless it is a whole value of a type that is not a string."""
+        types = self._types(name, key)
+        if not types or "string" in types:
+            return None
+        found = self.coerced(name, key, text)
+        return None if found.startswith('"') else found
+
+    def wrapped_arguments(self, name: str, key: str, text: str) -> str | None:
+        """Return the text of all arguments if a parameter holds them, one level too deep.
+
+        Args:
+            name: The tool's name.
+            key: The parameter's name; the tool declares none of this name.
+            text: The text of an object whose members are all declared.
+        """
+        if key not in WRAPPERS or self.has_parameter(name, key):
+            return None
+        try:
+            value = read_arguments(text)
+        except ArgumentsError:
+            return None
+        return text if value and all(self.has_parameter(name, member) for member in value) else None
+
+    def _types(self, name: str, key: str) -> frozenset[str]:
+        return schema_types(self._properties(name).get(key), self._parameters.get(name))
+
     def _properties(self, name: str) -> Mapping[str, Any]:
         schema = self._parameters.get(name, {})
         found = keyword(schema, "properties", schema)
@@ -157,6 +203,22 @@ def keyword(schema: Any, name: str, root: Mapping[str, Any] | None = None, depth
         inner += schema.get(union) or ()
     found = (keyword(branch, name, root, depth + 1) for branch in inner)
     return next((value for value in found if value is not None), None)
+
+
+def json_for(text: str, types: AbstractSet[str]) -> str:
+    """Return a text whose markup says that it is JSON; a string of it where only a string is allowed.
+
+    Args:
+        text: The text.
+        types: The JSON types that its schema allows; empty if it does not say.
+    """
+    found = verbatim(text)
+    if "string" not in types or found[:1] in ('"', "{", "["):
+        return found
+    kind = _type_of(loads(found)) if found[:1] not in "-0123456789" else "number"
+    if kind in types or (kind == "number" and "integer" in types):
+        return found
+    return quote(text)
 
 
 ALIASES = {

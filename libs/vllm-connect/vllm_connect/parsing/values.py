@@ -58,8 +58,7 @@ def _as(name: str, bare: str, text: str, types: AbstractSet[str]) -> str | None:
     if name == "string":
         return quote(text)
     if name == "null":
-        literal = text if "string" in types else bare.lower()
-        return "null" if literal == "null" else None
+        return "null" if text == "null" or ("string" not in types and bare.lower() in ("null", "none")) else None
     if name == "boolean":
         return _BOOLEANS.get(bare.lower())
     if name == "integer":

@@ -6,14 +6,15 @@ when the call's brace closes.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
 from vllm_connect.parsing.grammars.json_calls import end_marker
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
-from vllm_connect.parsing.tool_schemas import Tools
+from vllm_connect.parsing.tool_schemas import Tools, json_for, keyword, schema_types
 from vllm_connect.parsing.values import quote, verbatim
 from vllm_connect.response.tool_arguments import MAX_BYTES, MAX_DEPTH
 
@@ -25,6 +26,8 @@ PYTHON_NAMES = {"None": "null", "none": "null", "True": "true", "False": "false"
 MARKUP = frozenset(':<>|"')
 """Characters that occur in no unquoted text, except in one whose quotes are damaged."""
 
+_SINGLE_QUOTED = re.compile(r"'((?:[^'\\]|\\.|'(?!\s*[,}\]]))*)'(?=\s*[,}\]])", re.DOTALL)
+_ESCAPE = re.compile(r"\\(['\\])")
 _VALUE_END = re.compile(r"[,}\]]")
 
 
@@ -63,6 +66,7 @@ class BraceCalls:
                 self.quote,
                 partial(tools.has_parameter, name),
                 partial(tools.coerced, name) if self.all_strings else None,
+                tools.schema(name),
             ).arguments()
         except ValueError:
             scanner.emit_arguments("{" + text)
@@ -104,6 +108,7 @@ class _Reader:
         quote: The marker around a string.
         has_parameter: Checks whether the tool declares a parameter.
         coerced: Converts a text by its parameter's schema; None if the format itself distinguishes strings.
+        schema: The schema of the arguments, for strings that are not quoted.
     """
 
     def __init__(
@@ -112,22 +117,25 @@ class _Reader:
         quote: str,
         has_parameter: Callable[[str], bool],
         coerced: Callable[[str, str], str] | None,
+        schema: Mapping[str, Any],
     ) -> None:
         self._text = text
         self._quote = quote
         self._has_parameter = has_parameter
         self._coerced = coerced
+        self._schema = schema
         self._at = 0
         self._depth = 0
 
     def arguments(self) -> str:
         """Read the pairs of the outermost braces and return JSON."""
-        found = self._map(self._coerced)
+        found = self._map(self._schema, self._coerced)
         if self._at < len(self._text):
             raise ValueError("the braces end before the text does")
         return found
 
-    def _map(self, coerced: Callable[[str, str], str] | None = None) -> str:
+    def _map(self, schema: Any, coerced: Callable[[str, str], str] | None = None) -> str:
+        properties = keyword(schema, "properties", self._schema) or {}
         members: list[str] = []
         self._enter()
         while True:
@@ -135,7 +143,7 @@ class _Reader:
             if self._accept("}"):
                 break
             key = self._key()
-            text, is_text = self._value()
+            text, is_text = self._value(properties.get(key))
             members.append(f"{quote(key)}: {(coerced(key, text) if coerced else quote(text)) if is_text else text}")
             self._skip_whitespace()
             if not self._accept(","):
@@ -157,18 +165,21 @@ class _Reader:
             raise ValueError("a key is missing")
         return key
 
-    def _value(self) -> tuple[str, bool]:
+    def _value(self, schema: Any) -> tuple[str, bool]:
         """Read a value; return it and whether it is a text, not JSON."""
         self._skip_whitespace()
         if self._accept(self._quote):
             return self._string(), True
         if self._accept("{"):
-            return self._map(), False
+            return self._map(schema), False
         if self._accept("["):
-            return self._list(), False
+            return self._list(schema), False
         if self._text.startswith('"', self._at):
             value, self._at = json.JSONDecoder().raw_decode(self._text, self._at)
             return value, True
+        if quoted := _SINGLE_QUOTED.match(self._text, self._at):
+            self._at = quoted.end()
+            return _ESCAPE.sub(r"\1", quoted.group(1)), True
         ending = _VALUE_END.search(self._text, self._at)
         end = ending.start() if ending else len(self._text)
         bare = self._text[self._at : end].strip()
@@ -177,19 +188,21 @@ class _Reader:
             raise ValueError("a value is missing")
         value_text = PYTHON_NAMES.get(bare) or verbatim(bare)
         if value_text != quote(bare):
-            return value_text, False
+            found = value_text if self._coerced else json_for(value_text, schema_types(schema, self._schema))
+            return (found, False) if found == value_text else (bare, True)
         if not MARKUP.isdisjoint(bare):
             raise ValueError("a value contains markup")
         return bare, True
 
-    def _list(self) -> str:
+    def _list(self, schema: Any) -> str:
+        items = keyword(schema, "items", self._schema)
         found: list[str] = []
         self._enter()
         while True:
             self._skip_whitespace()
             if self._accept("]"):
                 break
-            text, is_text = self._value()
+            text, is_text = self._value(items)
             found.append(quote(text) if is_text else text)
             self._skip_whitespace()
             if not self._accept(","):

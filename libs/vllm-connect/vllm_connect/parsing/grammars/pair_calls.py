@@ -45,7 +45,8 @@ class PairCalls:
             yield from scanner.skip_whitespace()
             if not inside and not (yield from scanner.accept(self.call_start)):
                 return False
-            if not (yield from self._call(scanner, tools)):
+            complete = yield from self._call(scanner, tools)
+            if complete is None or (not complete and not (yield from self._skip_broken(scanner))):
                 return False
             inside = False
             if not self.block_ends:
@@ -58,12 +59,21 @@ class PairCalls:
                     scanner.emit_text(space)
                 return True
 
-    def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool]:
+    def _skip_broken(self, scanner: Scanner) -> Reading[bool]:
+        """Read the rest of a broken call as its arguments; return False if the text ends before the call does."""
+        mark = yield from scanner.forward_until((self.call_end, *self.block_ends), scanner.emit_arguments)
+        if mark and mark != self.call_end:
+            scanner.unread(mark)
+        scanner.break_call()
+        return bool(mark)
+
+    def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool | None]:
+        """Read a call; return whether it was complete, None if it was not one."""
         ends = (self.key_start, self.call_end, *([self.name_end] if self.name_end else []))
         head, mark = yield from scanner.read_until(*ends, limit=MAX_NAME)
         name = head.strip()
         if not mark or not is_name(name):
-            return False
+            return None
         scanner.start_call(name)
         arguments = Arguments(scanner)
         while mark != self.call_end:
@@ -89,12 +99,36 @@ class PairCalls:
         if not (yield from scanner.accept(self.value_start)):
             arguments.add_broken(key, "")
             return False
-        value, mark = yield from scanner.read_until(self.value_end)
+        value, mark = yield from self._value(scanner)
+        if mark == self.call_end:
+            found = tools.coerced_strictly(name, key, value)
+            scanner.unread(mark)
+            if found is None:
+                arguments.add_broken(key, value)
+                return False
+            arguments.add(key, found)
+            return True
         if not mark or self._runs_on(value, tools):
             arguments.add_broken(key, value + mark)
             return False
         arguments.add(key, tools.coerced(name, key, value))
         return True
+
+    def _value(self, scanner: Scanner) -> Reading[tuple[str, str]]:
+        """Read a value up to its end tag, or to the end of its call where its own is missing."""
+        pieces: list[str] = []
+        while True:
+            piece, mark = yield from scanner.read_until(self.value_end, self.call_end)
+            pieces.append(piece)
+            if mark != self.call_end:
+                return "".join(pieces), mark
+            space = yield from scanner.skip_whitespace()
+            following = yield from scanner.accept(*self.block_ends, self.call_start)
+            if following or not (yield from scanner.peek()):
+                scanner.unread(following)
+                scanner.unread(space)
+                return "".join(pieces), mark
+            pieces += [mark, space]
 
     def _runs_on(self, value: str, tools: Tools) -> bool:
         """Check whether a value contains another pair's key and the start of its value, or the end of a key and that."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
-from vllm_connect.parsing.values import quote, verbatim
+from vllm_connect.parsing.values import quote
 
 __all__ = ["Arguments", "TagCalls", "bare_name", "runs_on", "unquoted"]
 
@@ -34,6 +34,13 @@ class Arguments:
         """Emit a truncated or malformed parameter; the arguments are then not JSON."""
         self._scanner.emit_arguments(self._prefix(key) + quote(text)[:-1])
 
+    def add_members(self, text: str) -> None:
+        """Emit the parameters of a whole object, which is JSON text, in place of one parameter."""
+        members = text.strip()[1:-1].strip()
+        if members:
+            self._scanner.emit_arguments(("{" if self._first else ", ") + members)
+            self._first = False
+
     def end(self) -> None:
         """End the call."""
         self._scanner.end_call("{}" if self._first else "}")
@@ -56,9 +63,13 @@ def bare_name(head: str) -> tuple[str, bool | None]:
 
 
 def without_wrapping_newlines(text: str) -> str:
-    """Return a value without the newline on each side."""
-    end = "\r\n" if text.startswith("\r\n") else "\n"
-    return text.removeprefix(end).removesuffix(end)
+    """Return a value without the newline on each side; one that only one side has is the value's own."""
+    for end in ("\r\n", "\n"):
+        if text == end:
+            return ""
+        if text.startswith(end) and text.endswith(end):
+            return text[len(end) : -len(end)]
+    return text
 
 
 def runs_on(value: str, parameter_start: str, head_end: str, read_key: Callable[[str], str], tools: Tools) -> bool:
@@ -128,7 +139,10 @@ class TagCalls:
                 yield from scanner.skip_whitespace()
                 if not (yield from scanner.accept(self.call_start)):
                     return False
-            if not (yield from self._call(scanner, tools)):
+            complete = yield from self._call(scanner, tools)
+            if complete is None:
+                return False
+            if not complete and not (yield from self._skip_broken(scanner)):
                 return False
             yield from self._accept_each(scanner, self.after)
             space = yield from scanner.skip_whitespace()
@@ -147,14 +161,23 @@ class TagCalls:
             yield from scanner.skip_whitespace()
             yield from scanner.accept(marker)
 
-    def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool]:
+    def _skip_broken(self, scanner: Scanner) -> Reading[bool]:
+        """Read the rest of a broken call as its arguments; return False if the text ends before the call does."""
+        mark = yield from scanner.forward_until((self.call_end, *self.block_ends), scanner.emit_arguments)
+        if mark and mark != self.call_end:
+            scanner.unread(mark)
+        scanner.break_call()
+        return bool(mark)
+
+    def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool | None]:
+        """Read a call; return whether it was complete, None if it was not one."""
         head, end = yield from scanner.read_until(self.head_end, limit=MAX_NAME)
         name = self.read_name(head)
         first, dot, second = name.partition(".")
         if self.doubled_names and dot and first == second and tools.declares(first) and not tools.declares(name):
             name = first
         if not end or not is_name(name):
-            return False
+            return None
         scanner.start_call(name)
         arguments = Arguments(scanner)
         while True:
@@ -175,17 +198,44 @@ class TagCalls:
         value_end, raw = self.parameter_end, False
         if self.raw and (yield from scanner.accept(self.raw[0])):
             value_end, raw = self.raw[1] + value_end, True
-        value, end = yield from scanner.read_until(value_end)
+        value, end = yield from (scanner.read_until(value_end) if raw else self._value(scanner))
+        if self.wrapped:
+            value = without_wrapping_newlines(value)
+        if end == self.call_end:
+            found = tools.coerced_strictly(name, key, value)
+            scanner.unread(end)
+            if found is None:
+                arguments.add_broken(key, value)
+                return False
+            arguments.add(key, found)
+            return True
         if not end or (not raw and self._runs_on(value, tools)):
             arguments.add_broken(key, value + end)
             return False
-        if self.wrapped:
-            value = without_wrapping_newlines(value)
-        if is_text is None:
+        members = tools.wrapped_arguments(name, key, value)
+        if members is not None:
+            arguments.add_members(members)
+        elif is_text is None:
             arguments.add(key, tools.coerced(name, key, value))
         else:
-            arguments.add(key, quote(value) if is_text else verbatim(value))
+            arguments.add(key, tools.coerced_as(name, key, value, is_text=is_text))
         return True
+
+    def _value(self, scanner: Scanner) -> Reading[tuple[str, str]]:
+        """Read a value up to its end tag, or to the end of its call where its own is missing."""
+        pieces: list[str] = []
+        while True:
+            piece, mark = yield from scanner.read_until(self.parameter_end, self.call_end)
+            pieces.append(piece)
+            if mark != self.call_end:
+                return "".join(pieces), mark
+            space = yield from scanner.skip_whitespace()
+            following = yield from scanner.accept(*self.block_ends, self.call_start, *self.after, *self.before[:1])
+            if following or not (yield from scanner.peek()):
+                scanner.unread(following)
+                scanner.unread(space)
+                return "".join(pieces), mark
+            pieces += [mark, space]
 
     def _runs_on(self, value: str, tools: Tools) -> bool:
         return runs_on(value, self.parameter_start, self.head_end, lambda head: self.read_key(head)[0], tools)

@@ -28,7 +28,7 @@ from vllm_connect.parsing.auto_format import auto_format
 from vllm_connect.parsing.forced_calls import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.output_parser import OutputParser
-from vllm_connect.parsing.reasoning import Reasoning
+from vllm_connect.parsing.reasoning import Reasoning, find_reasoning
 from vllm_connect.parsing.repair import RepairFilter
 from vllm_connect.profiles import Profile
 from vllm_connect.protocol.stream import Filter
@@ -129,7 +129,8 @@ def _parsed_here(
     if is_forced(request.tool_choice):
         via = "forced"
         name = request.tool_choice["function"]["name"] if isinstance(request.tool_choice, dict) else None
-        constraint, has_tag = _forcing_constraint(request, format_, name, structural_tags=structural_tags)
+        profile = capabilities.profile(request.model)
+        constraint, has_tag = _forcing_constraint(request, format_, name, profile, structural_tags=structural_tags)
         changes["structured_outputs"] = StructuredOutputs.model_validate({**constraint, "disable_any_whitespace": True})
         if not has_tag:
             format_ = forced_format(name)
@@ -164,11 +165,14 @@ def _past_the_server_parser(request: ChatRequest, inner: NewFilter, emitted_reas
 
 
 def _forcing_constraint(
-    request: ChatRequest, format_: Format, name: str | None, *, structural_tags: bool
+    request: ChatRequest, format_: Format, name: str | None, profile: Profile, *, structural_tags: bool
 ) -> tuple[dict[str, Any], bool]:
     """Return the constraint that forces a call, and whether it is a structural tag of the model's own format."""
     tools, parallel = [_sendable(tool) for tool in request.tools or ()], request.parallel_tool_calls is not False
-    tag = forced_tag(format_, tools, name, parallel=parallel) if structural_tags else None
+    parser = request.reasoning_parser
+    named = parser if parser != "auto" or profile.reasoning_parser is None else profile.reasoning_parser
+    reasoning = next((one for one in find_reasoning(named) if one.start_marker), None)
+    tag = forced_tag(format_, tools, name, parallel=parallel, reasoning=reasoning) if structural_tags else None
     if tag is not None:
         return {"structural_tag": tag}, True
     return {"json": forced_schema(tools, name, parallel=parallel)}, False

@@ -12,6 +12,7 @@ from typing import Any
 from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.json_calls import call_object, items
 from vllm_connect.parsing.json_text import forward_json_value
+from vllm_connect.parsing.reasoning import Reasoning
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
@@ -21,16 +22,16 @@ EMPTY = {"type": "object", "properties": {}}
 
 INDEX = "{index}"
 
-THINKING = {
-    "type": "or",
-    "elements": [
-        {"type": "const_string", "value": ""},
-        {"type": "tag", "begin": "<think>", "content": {"type": "any_text"}, "end": "</think>\n\n"},
-    ],
-}
 
-
-def forced_tag(format_: Format, tools: Sequence[Mapping[str, Any]], name: str | None, *, parallel: bool) -> str | None:
+def forced_tag(
+    format_: Format,
+    tools: Sequence[Mapping[str, Any]],
+    name: str | None,
+    *,
+    parallel: bool,
+    reasoning: Reasoning | None = None,
+    starts_in_reasoning: bool | None = False,
+) -> str | None:
     """Build the structural tag that forces a call in the model's own format.
 
     Args:
@@ -38,6 +39,8 @@ def forced_tag(format_: Format, tools: Sequence[Mapping[str, Any]], name: str | 
         tools: The tools to choose from, in OpenAI's format.
         name: The tool to call; None for any.
         parallel: Whether there may be more than one call.
+        reasoning: The model's reasoning, which may precede the calls; None if it has none.
+        starts_in_reasoning: Whether the prompt ends inside of it; None if that is not known.
 
     Returns:
         The tag, JSON text; None if the format cannot be forced in this way.
@@ -52,8 +55,25 @@ def forced_tag(format_: Format, tools: Sequence[Mapping[str, Any]], name: str | 
         "at_least_one": True,
         "stop_after_first": not parallel,
     }
-    elements = [THINKING, *_constant(markup.before), calls, *_constant(markup.after)]
-    return json.dumps({"type": "structural_tag", "format": {"type": "sequence", "elements": elements}})
+    elements = [*_constant(markup.before), calls, *_constant(markup.after)]
+    thoughts = _thoughts(reasoning, starts_in_reasoning) if reasoning is not None else []
+    answers = [{"type": "sequence", "elements": [*before, *elements]} for before in ([], *thoughts)]
+    if starts_in_reasoning and thoughts:
+        answers = answers[1:]
+    content = answers[0] if len(answers) == 1 else {"type": "or", "elements": answers}
+    return json.dumps({"type": "structural_tag", "format": content})
+
+
+def _thoughts(reasoning: Reasoning, starts_in_reasoning: bool | None) -> list[list[dict[str, Any]]]:
+    """Return the forms of reasoning before the calls; servers before 0.17 refuse an optional element."""
+    starts = [] if starts_in_reasoning else [reasoning.start_marker]
+    starts += [""] if starts_in_reasoning is not False else []
+    end = reasoning.end_marker + reasoning.separator
+    return [
+        [{"type": "tag", "begin": start, "content": {"type": "any_text"}, "end": end}]
+        for start in starts
+        if start or starts_in_reasoning is not False
+    ]
 
 
 def _tag(markup: CallMarkup, function: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Reasoning:
         alternative_starts: Other start markers.
         is_end_unambiguous: Whether the end marker alone proves that what precedes it is reasoning; it does not if it ends
             other messages too, or may be prose.
+        separator: What stands between the end marker and the answer.
     """
 
     start_marker: str
@@ -35,6 +36,7 @@ class Reasoning:
     answer_markers: tuple[str, ...] = ()
     alternative_starts: tuple[str, ...] = ()
     is_end_unambiguous: bool = True
+    separator: str = ""
 
     @cached_property
     def start_markers(self) -> tuple[str, ...]:
@@ -74,8 +76,8 @@ class ReasoningText:
             self._space.append(piece[after:])
 
 
-THINK = Reasoning("<think>", "</think>", starts_in_reasoning=True)
-MAYBE = Reasoning("<think>", "</think>")
+THINK = Reasoning("<think>", "</think>", starts_in_reasoning=True, separator="\n\n")
+MAYBE = Reasoning("<think>", "</think>", separator="\n\n")
 MINIMAX = Reasoning("<mm:think>", "</mm:think>")
 MISTRAL = Reasoning("[THINK]", "[/THINK]")
 LONGCAT = Reasoning("<longcat_think>", "</longcat_think>")

@@ -181,7 +181,9 @@ def test_a_structural_tag_says_as_much_of_a_schema_as_a_server_takes() -> None:
     _, asked = run(start(tools=[tool], tool_parser="hermes", tool_choice="f"), said(CALL))
     body = asked[0][1]
     tag = json.loads(body["structured_outputs"]["structural_tag"])
-    (call,) = tag["format"]["elements"][1]["tags"]
+    alone, after_thinking = (answer["elements"] for answer in tag["format"]["elements"])
+    assert after_thinking[1:] == alone
+    (call,) = alone[0]["tags"]
     assert call["content"]["json_schema"]["properties"] == {"x": {"type": "integer", "enum": [1]}}
     assert body["tools"] == [tool]
 

@@ -75,6 +75,7 @@ class OutputParser:
         self._undecided, self._drafts = (HeldCalls(self._scanner, self._tools) for _ in range(2))
         self._markers = markers_of(self.format, find_reasoning(reasoning_parser))
         self._boundaries = compile_markers(self._markers.undecided)
+        self._searched: tuple[Markers, Callable[[str], None]] | None = None
         self._waiting: tuple[Markers, Callable[[str], None]] | None = None
         self._finished = self._truncated = False
         self._reading = self._read()
@@ -89,12 +90,14 @@ class OutputParser:
             The deltas that are complete; text that may be the start of a marker waits for the next piece.
         """
         if text:
-            waiting = self._waiting
-            if waiting is not None and not self._scanner.available and waiting[0].absent(text):
-                self._scanner.pass_through(text, waiting[1])
+            waiting, scanner = self._waiting, self._scanner
+            if waiting is not None and waiting[0].absent(text):
+                scanner.pass_through(text, waiting[1])
             else:
-                self._scanner.push(text)
+                scanner.push(text)
                 next(self._reading, None)
+                searched = self._searched
+                self._waiting = searched if searched is not None and not scanner.available else None
         return self._take_deltas()
 
     def finish(self, *, truncated: bool = False) -> list[Delta]:
@@ -288,9 +291,9 @@ class OutputParser:
         if not markers:
             yield from self._scanner.forward_rest(sink)
             return ""
-        self._waiting = (compile_markers(markers), sink)
+        self._searched = (compile_markers(markers), sink)
         marker = yield from self._scanner.forward_until(markers, sink)
-        self._waiting = None
+        self._searched = None
         return marker
 
     def _read_block(self, marker: str) -> Reading[None]:

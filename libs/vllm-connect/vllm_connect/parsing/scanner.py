@@ -26,6 +26,9 @@ Reading = Generator[None, None, T]
 MAX_NAME = 1024
 """Characters of a tool's or a parameter's name; a longer one is text."""
 
+MANY = 1 << 62
+"""More characters than a text has."""
+
 WHITESPACE = " \t\r\n"
 
 COMPLETING = ("", "}", "]", '"')
@@ -62,7 +65,7 @@ class Scanner:
         self._new_id = new_id
         self._text = ""
         self._at = 0
-        self._pushed = self._reread = 0
+        self._dropped = self._reread = 0
         self._finished = False
         self._tape: list[str] | None = None
         self._space: list[str] = []
@@ -81,7 +84,7 @@ class Scanner:
 
     def push(self, text: str) -> None:
         """Add text."""
-        self._pushed += len(text)
+        self._dropped += self._at
         self._text = self._text[self._at :] + text if self._at < len(self._text) else text
         self._at = 0
 
@@ -98,7 +101,7 @@ class Scanner:
     def pass_through(self, text: str, sink: Callable[[str], None]) -> None:
         """Forward text that was searched and has no marker; nothing else may be waiting."""
         self.steps += 1
-        self._pushed += len(text)
+        self._dropped += len(text)
         if self.record is not None:
             self.record.append(text)
         sink(text)
@@ -132,6 +135,7 @@ class Scanner:
         if len(text) <= self._at:
             self._at -= len(text)
         else:
+            self._dropped += self._at - len(text)
             self._text, self._at = text + self._text[self._at :], 0
         for pieces in (self._tape, self.record):
             _shorten(pieces, len(text))
@@ -150,7 +154,7 @@ class Scanner:
         No text is read again more often than there is text, so that the time stays linear.
         """
         self._reread += len(text)
-        if self._reread > 2 * (self._pushed - self.available):
+        if self._reread > 2 * (self._dropped + self._at):
             return False
         self.unread(text)
         return True
@@ -159,7 +163,7 @@ class Scanner:
         """Search what has arrived; return how many characters precede the first match, and the match, empty without one."""
         self.steps += 1
         match = pattern.search(self._text, self._at)
-        return (len(self._text) - self._at, "") if match is None else (match.start() - self._at, match.group())
+        return (MANY, "") if match is None else (match.start() - self._at, match.group())
 
     # Reading
 
@@ -280,11 +284,17 @@ class Scanner:
                 return
             piece, self._after_call = "".join(self._space), False
             self._space.clear()
-        self._out(TextDelta(piece, self._choice))
+        if self._deferred is None:
+            self.deltas.append(TextDelta(piece, self._choice))
+        else:
+            self._out(TextDelta(piece, self._choice))
 
     def emit_reasoning(self, piece: str) -> None:
         """Emit reasoning."""
-        self._out(ReasoningDelta(piece, self._choice))
+        if self._deferred is None:
+            self.deltas.append(ReasoningDelta(piece, self._choice))
+        else:
+            self._out(ReasoningDelta(piece, self._choice))
 
     def drop_calls(self, first: int) -> None:
         """Drop the calls from an index on, which were not emitted: they are no calls after all."""
@@ -338,10 +348,9 @@ class Scanner:
             self._tape.clear()
 
     def _emit(self, delta: Delta) -> None:
-        if self._held is None:
-            self._out(delta)
-        else:
-            self._held.append(delta)
+        """Emit a delta of a call, as far as it is not held back."""
+        held = self._deferred if self._held is None else self._held
+        (self.deltas if held is None else held).append(delta)
 
     def _out(self, delta: Delta) -> None:
         if self._deferred is None or (self._defers_calls_only and not isinstance(delta, ToolCallDelta)):

@@ -156,7 +156,8 @@ class Chunks:
             if isinstance(delta, TextDelta):
                 text += delta.text
             elif isinstance(delta, ReasoningDelta):
-                reasoning += delta.text
+                if not delta.replaces:  # a chunk cannot take back the text that turned out to be reasoning
+                    reasoning += delta.text
             elif isinstance(delta, Logprobs):
                 info.setdefault("logprobs", {"content": []})["content"] += delta.tokens
             elif isinstance(delta, Metadata):

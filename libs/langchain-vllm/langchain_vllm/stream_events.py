@@ -47,7 +47,7 @@ class Events:
         for delta in deltas:
             if isinstance(delta, TextDelta):
                 self._write(events, TEXT, {"type": "text", "text": ""}, {"type": "text-delta", "text": delta.text})
-            elif isinstance(delta, ReasoningDelta):
+            elif isinstance(delta, ReasoningDelta) and not delta.replaces:
                 piece = {"type": "reasoning-delta", "reasoning": delta.text}
                 self._write(events, REASONING, {"type": "reasoning", "reasoning": ""}, piece)
             elif isinstance(delta, ToolCallDelta):

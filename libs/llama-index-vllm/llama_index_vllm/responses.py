@@ -155,10 +155,16 @@ class ResponseChunks:
         shown = False
         for delta in deltas:
             if isinstance(delta, TextDelta):
+                if delta.replaces:
+                    self._take_back(batch)
                 batch.text += delta.text
                 shown = True
             elif isinstance(delta, ReasoningDelta):
-                batch.thinking += delta.text
+                if delta.replaces:
+                    self._take_back(batch)
+                    self._thinking = delta.text
+                else:
+                    batch.thinking += delta.text
                 shown = True
             else:
                 shown |= self._push_other(delta, batch)
@@ -169,6 +175,10 @@ class ResponseChunks:
         if batch.thinking:
             self._thinking += batch.thinking
         return self._chunk(batch)
+
+    def _take_back(self, batch: Batch) -> None:
+        """Remove text and reasoning that the next delta replaces."""
+        self._text = self._thinking = batch.text = batch.thinking = ""
 
     def _push_other(self, delta: Delta, batch: Batch) -> bool:
         """Read a delta that is not text; return whether there is something to show."""

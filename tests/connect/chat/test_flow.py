@@ -62,15 +62,21 @@ Asked = list[tuple[str, Any]]
 
 
 def steps_over(steps: Steps[None], answers: Sequence[tuple[int, Any]], asked: Asked) -> Iterator[list[Delta]]:
-    """Carry the steps of a call out over answers; yield the deltas that the caller gets."""
+    """Carry the steps of a call out over answers; yield the deltas that the caller gets.
+
+    Without an answer for it, the server has no /tokenize.
+    """
     left = list(answers)
     step = next(steps, None)
     while step is not None:
         assert not isinstance(step, Wait)
         if isinstance(step, Round):
             request, reader = step
-            asked.append((request.path, json.loads(request.body) if request.body else None))
-            status, body = left.pop(0)
+            if request.path == "/tokenize" and "tokens" not in left[0][1]:
+                status, body = 404, {}
+            else:
+                asked.append((request.path, json.loads(request.body) if request.body else None))
+                status, body = left.pop(0)
             streamed = isinstance(body, bytes)
             reader.begin(status, {"content-type": "text/event-stream" if streamed else "application/json"})
             yield reader.push(body if streamed else json.dumps(body).encode())
@@ -285,7 +291,7 @@ def test_an_answer_that_is_really_empty_stays_so() -> None:
     status, body = EATEN
     few = {**body, "usage": {"prompt_tokens": 9, "completion_tokens": 5}}
     answer, asked = run(start(), (status, few))
-    assert (answer.text, answer.reasoning, answer.finish_reason) == ("\n", "hm", "stop")
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("", "hm", "stop")
     assert len(asked) == 1
     answer, asked = run(start(text_source="content"), EATEN)
     assert (answer.reasoning, answer.finish_reason, len(asked)) == ("hm", "stop", 1)

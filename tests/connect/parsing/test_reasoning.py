@@ -4,8 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from vllm_connect import Completion, OutputParser, ReasoningDelta, TextDelta, fold, format_names, parse_output
 from vllm_connect.parsing.reasoning import SPLIT_OFF, find_reasoning
 

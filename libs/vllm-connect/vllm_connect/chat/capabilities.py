@@ -18,12 +18,15 @@ class ModelCapabilities:
         drops_tool_calls: Whether the server's parser has deleted a call that it should have parsed.
         needs_strict_tools: Whether the server enforces the arguments of a forced call only where a tool is `strict`.
         message_policy: What its chat template has complained about, and what that changes in a conversation.
+        prompt_ends_in_reasoning: Whether its prompt ends inside the reasoning, by the arguments of the template; None if the
+            server could not say.
     """
 
     has_tool_parser: bool = True
     drops_tool_calls: bool = False
     needs_strict_tools: bool = False
     message_policy: MessagePolicy | None = None
+    prompt_ends_in_reasoning: dict[str, bool | None] = field(default_factory=dict)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from vllm_connect.chat.filters.tool_parsing import ToolParsingFilter
 from vllm_connect.chat.filters.total_usage import TotalUsageFilter
 from vllm_connect.chat.plan import Plan, plan_request
 from vllm_connect.chat.prepare import PreparedMessages, prepare_messages
+from vllm_connect.chat.prompt_end import ask_prompt_end
 from vllm_connect.chat.raw_completion import completions_request
 from vllm_connect.chat.schema_checks import check_schemas
 from vllm_connect.chat.steps import CallContext, Steps, fetch, probe, send
@@ -156,6 +157,7 @@ def ask(
     structural_tags = capabilities.accepts_structural_tags
     while True:
         request = phase(prepared.request)
+        yield from ask_prompt_end(request, context, version)
         plan = plan_request(request, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
         may_be_loose = plan.works_without_server_parser and has_loose_tools(request) and not known.needs_strict_tools
         held = HoldFilter(*(ANYTHING if may_be_loose and not request.stream else hold))

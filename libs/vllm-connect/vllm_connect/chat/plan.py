@@ -15,20 +15,22 @@ Source: the handling of tool_choice in vLLM 0.8.5 to 0.33.0.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 from vllm_connect.chat.capabilities import ServerCapabilities
 from vllm_connect.chat.filters.first_tool_call import FirstToolCallFilter
 from vllm_connect.chat.filters.token_ids import TokenIdsFilter
 from vllm_connect.chat.filters.tool_parsing import ToolParsingFilter
+from vllm_connect.chat.prompt_end import is_reasoning_off, prompt_ends_in_reasoning
 from vllm_connect.chat.raw_completion import check_text_only
 from vllm_connect.chat.strict_tools import strict_tools
 from vllm_connect.parsing.auto_format import auto_format
 from vllm_connect.parsing.forced_calls import forced_format, forced_schema, forced_tag
 from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.output_parser import OutputParser
-from vllm_connect.parsing.reasoning import Reasoning, find_reasoning
+from vllm_connect.parsing.reasoning import SPLIT_OFF, Reasoning, find_reasoning
 from vllm_connect.parsing.repair import RepairFilter
 from vllm_connect.profiles import Profile
 from vllm_connect.protocol.stream import Filter
@@ -90,7 +92,7 @@ def plan_request(
     profile = capabilities.profile(request.model)
     known = capabilities.of(request.model)
     if request.tool_parser == "server" or not request.tools or request.tool_choice == "none":
-        return Plan(request.body(version), _server_filter(request, profile))
+        return Plan(request.body(version), _server_filter(request, capabilities))
     if request.tool_parser != "auto":
         format_ = request.tool_parser if isinstance(request.tool_parser, Format) else find_format(request.tool_parser)
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
@@ -99,16 +101,16 @@ def plan_request(
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
     if known.needs_strict_tools and is_forced(request.tool_choice):
         request = request.model_copy(update={"tools": strict_tools(request.tools)})
-    new_filter = _new_filter(request, format_, profile, f"recovered:{format_.names[0]}", recover=True)
+    new_filter = _new_filter(request, format_, capabilities, f"recovered:{format_.names[0]}", recover=True)
     return Plan(request.body(version), new_filter, works_without_server_parser=True)
 
 
-def _server_filter(request: ChatRequest, profile: Profile) -> NewFilter | None:
+def _server_filter(request: ChatRequest, capabilities: ServerCapabilities) -> NewFilter | None:
     """Return what reads an answer whose calls the server parses, or which has none."""
     one_call = bool(request.tools) and request.parallel_tool_calls is False
     if request.reasoning_parser is None and not (request.reasoning_as_answer or request.repair or one_call):
         return None
-    return _new_filter(request, None, profile, "server")
+    return _new_filter(request, None, capabilities, "server")
 
 
 def _parsed_here(
@@ -139,7 +141,7 @@ def _parsed_here(
     source = _text_source(request, capabilities)
     if source == "completions":
         check_text_only(request, body)
-    new_filter = _new_filter(request, format_, capabilities.profile(request.model), via)
+    new_filter = _new_filter(request, format_, capabilities, via)
     if source == "token_ids":
         body["return_token_ids"] = True
         new_filter = _past_the_server_parser(request, new_filter, emitted_reasoning)
@@ -187,19 +189,27 @@ def _sendable(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def _new_filter(
-    request: ChatRequest, format_: Format | None, profile: Profile, via: str, *, recover: bool = False
+    request: ChatRequest,
+    format_: Format | None,
+    capabilities: ServerCapabilities,
+    via: str,
+    *,
+    recover: bool = False,
 ) -> NewFilter:
-    reasoning = _reasoning_parser(request, profile)
+    starts_in_reasoning = _starts_in_reasoning(request, capabilities)
+    reasoning = _reasoning_parser(request, capabilities.profile(request.model), starts_in_reasoning)
     one_call = bool(request.tools) and request.parallel_tool_calls is False
+    may_have_drafts = format_ is not None and via != "forced" and request.calls_in_reasoning is not False
 
-    def new_parser(choice: int, reasoning_wanted: bool) -> OutputParser:
+    def new_parser(choice: int, reasoning_parser: str | Reasoning | None, *, starts: bool | None) -> OutputParser:
         return OutputParser(
             format_,
-            reasoning if reasoning_wanted else None,
+            reasoning_parser,
             request.tools,
             choice=choice,
             recover=recover,
-            calls_in_reasoning=request.calls_in_reasoning or None,
+            starts_in_reasoning=starts,
+            calls_in_reasoning=request.calls_in_reasoning,
         )
 
     def new_filter(choice: int) -> Filter:
@@ -208,7 +218,9 @@ def _new_filter(
             then.append(RepairFilter(choice))
         return ToolParsingFilter(
             choice,
-            partial(new_parser, choice),
+            partial(new_parser, choice, reasoning, starts=starts_in_reasoning),
+            partial(new_parser, choice, None, starts=False),
+            partial(new_parser, choice, SPLIT_OFF, starts=True) if may_have_drafts else None,
             via,
             promote_reasoning=request.reasoning_as_answer,
             hold_empty_end=format_ is not None and request.text_source == "auto",
@@ -218,16 +230,35 @@ def _new_filter(
     return new_filter
 
 
-def _reasoning_parser(request: ChatRequest, profile: Profile) -> str | Reasoning | None:
+def _starts_in_reasoning(request: ChatRequest, capabilities: ServerCapabilities) -> bool | None:
+    """Return whether the text begins inside the reasoning; None if that is not known.
+
+    A grammar applies from the first token where the server does not split the reasoning off.
+    """
+    if is_reasoning_off(request) or _has_grammar(request):
+        return False
+    return prompt_ends_in_reasoning(request, capabilities)
+
+
+def _has_grammar(request: ChatRequest) -> bool:
+    """Check whether a grammar constrains the whole answer."""
+    outputs, response_format = request.structured_outputs, request.response_format
+    if response_format is not None:
+        return response_format.get("type") in ("json_object", "json_schema")
+    return outputs is not None and outputs.structural_tag is None
+
+
+def _reasoning_parser(request: ChatRequest, profile: Profile, starts: bool | None) -> str | Reasoning | None:
     """Return what splits reasoning off the text where the server has not done so."""
     if request.reasoning_parser != "auto":
         return request.reasoning_parser
-    return profile.reasoning_parser if profile.reasoning_prefilled and _thinks(request) else "auto"
+    if profile.reasoning_parser is None:
+        return "auto"
+    return profile.reasoning_parser if starts is not None or profile.reasoning_prefilled else _open(profile)
 
 
-def _thinks(request: ChatRequest) -> bool:
-    kwargs = request.chat_template_kwargs or {}
-    return (
-        request.reasoning not in (False, "none")
-        and kwargs.get("enable_thinking", kwargs.get("thinking", True)) is not False
-    )
+@lru_cache(maxsize=256)
+def _open(profile: Profile) -> str | Reasoning | None:
+    """Return a family's reasoning parser that leaves open whether the text begins inside the reasoning."""
+    first, *others = find_reasoning(profile.reasoning_parser)
+    return profile.reasoning_parser if others else replace(first, starts_in_reasoning=False)

@@ -4,8 +4,7 @@
 `f`, and that its `n` is an integer, which decides how `<parameter=n>42</parameter>` is read.
 """
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence, Set as AbstractSet
 from json import loads
 from typing import Any
 

@@ -158,8 +158,9 @@ class RequestFields(BaseModel):
     prompt with /tokenize and streams from /v1/completions, where no parser is, for text only. `auto` is `content` until an
     answer shows that the server drops calls, then `token_ids`."""
 
-    calls_in_reasoning: Annotated[bool, NOT_SENT] = False
-    """Find tool calls in reasoning too, where they are parsed here; never sent."""
+    calls_in_reasoning: Annotated[bool | None, NOT_SENT] = None
+    """Which tool calls in a reasoning without an end marker are executable, if they are complete, declared and valid: those
+    that end the answer (None), all of them (True), or none (False). A call in a reasoning that ends never is; never sent."""
     reasoning_as_answer: Annotated[bool, NOT_SENT] = False
     """Return the reasoning as the answer where there is no other; never sent."""
 

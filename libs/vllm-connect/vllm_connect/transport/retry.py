@@ -11,6 +11,7 @@ Clock and randomness are arguments: nothing here reads them.
 import math
 import re
 from collections.abc import Callable
+from copy import copy
 from email.utils import parsedate_to_datetime
 from threading import Lock
 from weakref import WeakValueDictionary
@@ -59,6 +60,12 @@ class RetryPolicy:
         self._longest_asked = config.max_retry_after
         self._timeouts = config.retry_timeouts
         self._random = random
+
+    def without_retries(self) -> "RetryPolicy":
+        """Return a copy that retries nothing."""
+        policy = copy(self)
+        policy._retries = 0  # noqa: SLF001 - of a copy of this object
+        return policy
 
     def delay(self, attempt: int, failure: VllmError) -> float | None:
         """Return how long to wait after a failure.

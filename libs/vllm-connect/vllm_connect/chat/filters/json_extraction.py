@@ -1,6 +1,6 @@
 """The JSON in an answer's text, in place of the text; see `vllm_connect.response.json_extraction`."""
 
-from vllm_connect.response.deltas import Delta, Finish, TextDelta
+from vllm_connect.response.deltas import Delta, Finish, ReasoningDelta, TextDelta
 from vllm_connect.response.json_extraction import extract_json
 
 __all__ = ["JsonExtractionFilter"]
@@ -15,6 +15,8 @@ class JsonExtractionFilter:
 
     def push(self, delta: Delta) -> list[Delta]:
         """Read one delta; see `Filter.push`."""
+        if isinstance(delta, TextDelta | ReasoningDelta) and delta.replaces:
+            self._texts.pop(delta.choice, None)
         if isinstance(delta, TextDelta):
             self._texts.setdefault(delta.choice, []).append(delta.text)
         elif isinstance(delta, Finish):

@@ -84,6 +84,7 @@ class TokenIdsFilter:
         if self._finish is not None:
             deltas.extend(self._inner.push(self._finish))
         deltas.extend(self._inner.finish())
+        deltas = without_replaced(deltas)
         rest = [delta for delta in deltas if not isinstance(delta, ReasoningDelta)]
         if self._server_reasoned:
             return [*self._new_reasoning(reasoning), *rest]
@@ -94,3 +95,9 @@ class TokenIdsFilter:
     def _new_reasoning(self, reasoning: list[Delta]) -> list[Delta]:
         text = "".join(delta.text for delta in reasoning if isinstance(delta, ReasoningDelta))
         return [] if text == self._emitted_reasoning else reasoning
+
+
+def without_replaced(deltas: list[Delta]) -> list[Delta]:
+    """Return the deltas of a whole answer of one choice without those that a later one replaces."""
+    last = max((at for at, delta in enumerate(deltas) if getattr(delta, "replaces", False)), default=0)
+    return [d for at, d in enumerate(deltas) if at >= last or not isinstance(d, TextDelta | ReasoningDelta)]

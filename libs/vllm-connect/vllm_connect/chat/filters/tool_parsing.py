@@ -1,7 +1,8 @@
 """The parsing of tool calls and reasoning on the client, for one choice.
 
-The text of a choice is run through an `OutputParser`; reasoning and calls that the server has split off are passed on, and
-the metadata says who parsed the calls: `{"tool_calls_via": "client:hermes"}`.
+The text of a choice is run through an `OutputParser`; calls that the server has split off are passed on, and the metadata
+says who parsed the calls: `{"tool_calls_via": "client:hermes"}`. Reasoning that the server has split off has a parser of its
+own: a call that ends an answer of nothing but reasoning is a call.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,8 +34,9 @@ class ToolParsingFilter:
 
     Args:
         choice: The choice.
-        new_parser: Returns the parser; its argument says whether to look for reasoning in the text, which is False once
-            the server has split it off.
+        new_parser: Returns the parser of the text.
+        new_answer_parser: Returns the parser of the text after reasoning that the server has split off.
+        new_draft_parser: Returns the parser of such reasoning; None if no call in it is executable.
         via: Who parsed a call that is found here: `client:hermes`, `recovered:hermes`, `forced`.
         promote_reasoning: Make the reasoning the answer where there is no other.
         hold_empty_end: Hold the end of an answer without a call and without text back in `empty_end`.
@@ -47,7 +49,9 @@ class ToolParsingFilter:
     def __init__(
         self,
         choice: int,
-        new_parser: Callable[[bool], OutputParser],
+        new_parser: Callable[[], OutputParser],
+        new_answer_parser: Callable[[], OutputParser],
+        new_draft_parser: Callable[[], OutputParser] | None,
         via: str,
         *,
         promote_reasoning: bool = False,
@@ -56,13 +60,17 @@ class ToolParsingFilter:
     ) -> None:
         self._choice = choice
         self._new_parser = new_parser
+        self._new_answer_parser = new_answer_parser
+        self._new_draft_parser = new_draft_parser
         self._via = via
         self._promote = promote_reasoning
         self._hold_empty_end = hold_empty_end
         self._then = then
         self._parser: OutputParser | None = None
         self._server_calls = 0
+        self._drafts: OutputParser | None = None
         self._server_reasoned = False
+        self._blank_lines: str | None = None
         self._reasoned = False
         self._reasoning: list[str] = []
         self._answered = False
@@ -76,8 +84,7 @@ class ToolParsingFilter:
         elif kind is Finish:
             deltas = self._end(delta)  # type: ignore[arg-type] # a Finish, by its type
         elif kind is ReasoningDelta:
-            self._server_reasoned = True
-            deltas = self._noted([delta])
+            deltas = self._noted(self._server_reasoning(delta))  # type: ignore[arg-type] # a ReasoningDelta, by its type
         elif kind is ToolCallDelta:
             deltas = self._server_call(delta)  # type: ignore[arg-type] # a ToolCallDelta, by its type
         else:
@@ -92,14 +99,39 @@ class ToolParsingFilter:
         return run_filters(self._then, [*self._rest(), *end])
 
     def _rest(self, *, truncated: bool = False) -> list[Delta]:
-        return self._noted(self._parser.finish(truncated=truncated)) if self._parser is not None else []
+        return self._noted([delta for each in self._parsers() for delta in each.finish(truncated=truncated)])
+
+    def _parsers(self) -> list[OutputParser]:
+        return [each for each in (self._drafts, self._parser) if each is not None]
 
     def _parse(self, text: str) -> list[Delta]:
         if self._server_calls:
             return [TextDelta(text, self._choice)]
+        if self._blank_lines is not None:
+            return self._first_text(self._blank_lines + text)
         if self._parser is None:
-            self._parser = self._new_parser(not self._server_reasoned)
+            self._parser = self._new_answer_parser() if self._server_reasoned else self._new_parser()
         return self._parser.push(text)
+
+    def _first_text(self, text: str) -> list[Delta]:
+        """Parse the first text after the server's reasoning, without the blank lines between the two."""
+        if not text.strip():
+            self._blank_lines = text
+            return []
+        self._blank_lines = None
+        ended = self._drafts.end_reasoning() if self._drafts is not None else []
+        self._drafts = None
+        start = len(text) - len(text.lstrip())
+        return [*ended, *self._parse(text[text.rfind("\n", 0, start) + 1 :])]
+
+    def _server_reasoning(self, delta: ReasoningDelta) -> list[Delta]:
+        """Read reasoning that the server has split off; calls in it are held back."""
+        if not self._server_reasoned:
+            self._server_reasoned = True
+            self._blank_lines = ""
+            if self._new_draft_parser is not None and self._parser is None:
+                self._drafts = self._new_draft_parser()
+        return [delta] if self._drafts is None else self._drafts.push(delta.text)
 
     def _noted(self, deltas: list[Delta]) -> list[Delta]:
         """Note what there has been of reasoning and answer."""
@@ -114,7 +146,12 @@ class ToolParsingFilter:
 
     def _server_call(self, delta: ToolCallDelta) -> list[Delta]:
         """Pass a call of the server's parser on; what looked like one in the text is text then."""
-        held = self._rest() if not self._server_calls else []
+        held: list[Delta] = []
+        if self._drafts is not None:
+            held += self._noted(self._drafts.end_reasoning())
+            self._drafts = None
+        if not self._server_calls:
+            held += self._rest()
         self._server_calls += delta.name is not None
         self._answered = True
         return [*held, delta]
@@ -123,7 +160,7 @@ class ToolParsingFilter:
         deltas = self._rest(truncated=finish.reason in TRUNCATED)
         if self._server_calls:
             return [*deltas, Metadata({"tool_calls_via": "server"}, self._choice), finish]
-        if self._parser is not None and self._parser.calls:
+        if any(each.calls for each in self._parsers()):
             reason = "tool_calls" if finish.reason == "stop" else finish.reason
             via = Metadata({"tool_calls_via": self._via}, self._choice)
             return [*deltas, via, Finish(reason, finish.stop_reason, finish.choice)]

@@ -1,5 +1,7 @@
 """However a recorded stream is cut, it is the same answer."""
 
+from functools import partial
+
 import pytest
 from vllm_connect import ChatRequest, Completion, OutputParser, VllmClient, VllmConfig, fold, fold_choices
 from vllm_connect.chat.filters.tool_parsing import ToolParsingFilter
@@ -18,10 +20,10 @@ def new_id(name: str, index: int) -> str:
 def new_filter(choice: int) -> ToolParsingFilter:
     """Parse what a server without parsers leaves in the text."""
 
-    def new_parser(reasoning_wanted: bool) -> OutputParser:
-        return OutputParser("auto", "auto" if reasoning_wanted else None, choice=choice, new_id=new_id)
+    def new_parser(reasoning: str | None) -> OutputParser:
+        return OutputParser("auto", reasoning, choice=choice, new_id=new_id)
 
-    return ToolParsingFilter(choice, new_parser, "client:auto")
+    return ToolParsingFilter(choice, partial(new_parser, "auto"), partial(new_parser, None), None, "client:auto")
 
 
 @pytest.fixture(scope="module")

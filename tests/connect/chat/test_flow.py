@@ -67,19 +67,20 @@ def steps_over(steps: Steps[None], answers: Sequence[tuple[int, Any]], asked: As
     Without an answer for it, the server has no /tokenize.
     """
     left = list(answers)
+    body: Any
     step = next(steps, None)
     while step is not None:
         assert not isinstance(step, Wait)
         if isinstance(step, Round):
             request, reader = step
             if request.path == "/tokenize" and "tokens" not in left[0][1]:
-                status, body = 404, {}
+                status, body = 404, b"{}"
             else:
                 asked.append((request.path, json.loads(request.body) if request.body else None))
                 status, body = left.pop(0)
-            streamed = isinstance(body, bytes)
+            streamed = isinstance(body, bytes) and status == 200
             reader.begin(status, {"content-type": "text/event-stream" if streamed else "application/json"})
-            yield reader.push(body if streamed else json.dumps(body).encode())
+            yield reader.push(body if isinstance(body, bytes) else json.dumps(body).encode())
             yield reader.finish()
         else:
             yield step

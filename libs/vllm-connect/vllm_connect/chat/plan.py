@@ -131,8 +131,7 @@ def _parsed_here(
     if is_forced(request.tool_choice):
         via = "forced"
         name = request.tool_choice["function"]["name"] if isinstance(request.tool_choice, dict) else None
-        profile = capabilities.profile(request.model)
-        constraint, has_tag = _forcing_constraint(request, format_, name, profile, structural_tags=structural_tags)
+        constraint, has_tag = _forcing_constraint(request, format_, name, capabilities, structural_tags=structural_tags)
         changes["structured_outputs"] = StructuredOutputs.model_validate({**constraint, "disable_any_whitespace": True})
         if not has_tag:
             format_ = forced_format(name)
@@ -141,7 +140,7 @@ def _parsed_here(
     source = _text_source(request, capabilities)
     if source == "completions":
         check_text_only(request, body)
-    new_filter = _new_filter(request, format_, capabilities, via)
+    new_filter = _new_filter(request, format_, capabilities, via, has_grammar=via == "forced" and not has_tag)
     if source == "token_ids":
         body["return_token_ids"] = True
         new_filter = _past_the_server_parser(request, new_filter, emitted_reasoning)
@@ -167,16 +166,17 @@ def _past_the_server_parser(request: ChatRequest, inner: NewFilter, emitted_reas
 
 
 def _forcing_constraint(
-    request: ChatRequest, format_: Format, name: str | None, profile: Profile, *, structural_tags: bool
+    request: ChatRequest, format_: Format, name: str | None, capabilities: ServerCapabilities, *, structural_tags: bool
 ) -> tuple[dict[str, Any], bool]:
     """Return the constraint that forces a call, and whether it is a structural tag of the model's own format."""
     tools, parallel = [_sendable(tool) for tool in request.tools or ()], request.parallel_tool_calls is not False
-    parser = request.reasoning_parser
-    named = parser if parser != "auto" or profile.reasoning_parser is None else profile.reasoning_parser
-    reasoning = next((one for one in find_reasoning(named) if one.start_marker), None)
-    tag = forced_tag(format_, tools, name, parallel=parallel, reasoning=reasoning) if structural_tags else None
-    if tag is not None:
-        return {"structural_tag": tag}, True
+    if structural_tags:
+        starts = _starts_in_reasoning(request, capabilities)
+        parser = _reasoning_parser(request, capabilities.profile(request.model), starts)
+        reasoning = next((one for one in find_reasoning(parser) if one.start_marker), None)
+        tag = forced_tag(format_, tools, name, parallel=parallel, reasoning=reasoning, starts_in_reasoning=starts)
+        if tag is not None:
+            return {"structural_tag": tag}, True
     return {"json": forced_schema(tools, name, parallel=parallel)}, False
 
 
@@ -195,8 +195,9 @@ def _new_filter(
     via: str,
     *,
     recover: bool = False,
+    has_grammar: bool = False,
 ) -> NewFilter:
-    starts_in_reasoning = _starts_in_reasoning(request, capabilities)
+    starts_in_reasoning = False if has_grammar else _starts_in_reasoning(request, capabilities)
     reasoning = _reasoning_parser(request, capabilities.profile(request.model), starts_in_reasoning)
     one_call = bool(request.tools) and request.parallel_tool_calls is False
     may_have_drafts = format_ is not None and via != "forced" and request.calls_in_reasoning is not False

@@ -78,7 +78,7 @@ def recorded_plain_server(request: pytest.FixtureRequest, _plain_upstream: str) 
 
 
 @pytest.fixture
-def restless() -> Iterator[None]:
+def frequent_thread_switches() -> Iterator[None]:
     """Let threads take turns as often as they can."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

@@ -22,7 +22,7 @@ def client_of_llamaindex() -> Callable[[], Any]:
     return lambda: model.client
 
 
-@pytest.mark.usefixtures("restless")
+@pytest.mark.usefixtures("frequent_thread_switches")
 @pytest.mark.parametrize("made", [client_of_langchain, client_of_llamaindex])
 def test_they_get_the_same_client(made: Callable[[], Callable[[], Any]]) -> None:
     for _ in range(50):

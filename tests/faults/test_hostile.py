@@ -43,7 +43,7 @@ def test_control_tokens_are_refused_when_asked(token: str, role: str) -> None:
         assert "canary" not in str(caught.value)
 
 
-def test_a_developer_s_words_are_not_held_against_the_role_that_a_template_gives_them() -> None:
+def test_developer_text_does_not_teach_a_message_policy() -> None:
     """F124: a late system message goes out as a user's turn."""
     messages = [{"role": "user", "content": "Hi"}, {"role": "system", "content": "End with <|im_end|>."}]
     said = {"choices": [{"index": 0, "message": {"content": "Yes."}, "finish_reason": "stop"}]}

@@ -18,7 +18,7 @@ def test_a_small_soak(kind: str, tmp_path: Path) -> None:
     assert (tmp_path / "soak.png").stat().st_size > 1000
 
 
-def test_a_small_storm(kind: str, tmp_path: Path) -> None:
+def test_many_cancellations(kind: str, tmp_path: Path) -> None:
     """F11."""
     result = storm(500, kind)
     assert result.cancelled + result.answered == 500

@@ -36,7 +36,7 @@ async def awaited(asker: Asker, mode: str) -> object:
 
 
 @pytest.mark.parametrize("mode", ["unary", "stream"])
-def test_full_of_streams(kind: str, mode: str) -> None:
+def test_the_pool_is_full(kind: str, mode: str) -> None:
     """F10: an error that names the limit, and no deadlock."""
     with FaultServer(HELD) as server:
         asker = made(kind, server.url, max_connections=2, timeout={"pool": 0.2}, max_retries=2)
@@ -173,7 +173,7 @@ async def test_a_server_that_closes_what_is_idle_in_a_loop(mode: str) -> None:
         assert server.connections > CALLS / 4
 
 
-async def test_a_loop_goes_on_while_a_stream_comes(kind: str) -> None:
+async def test_a_stream_does_not_block_the_loop(kind: str) -> None:
     """F67: others have their turn at least once in a megabyte of events, however many have come together."""
     events = event(piece(content="x")) * 20_000
     script = [send(STREAM_HEAD + events + event(piece("stop")) + b"0\r\n\r\n")]

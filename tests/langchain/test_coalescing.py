@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from vllm_connect import SSEDecoder
-from vllm_connect.protocol.split_events import split_events, unsplit
+from vllm_connect.protocol.split_events import split_events
 
 from tests.langchain.scripted import Answer, Scripted
 
@@ -45,7 +45,6 @@ async def test_events_that_arrive_together_are_one_complete_chunk(answer: Answer
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
 def test_splitting_events_loses_nothing(end: bytes) -> None:
     data = b": hello" + end + b"data: 1" + end + b"data: 2" + end + b"da"
-    assert unsplit(data) == (data,)
     assert b"".join(split_events(data)) == data
     decoder = SSEDecoder()
     assert [decoder.feed(piece) for piece in split_events(data)] == [[], ["1"], ["2"], []]

@@ -41,6 +41,6 @@ def wrong_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def eating_server() -> Iterator[str]:
+def dropping_server() -> Iterator[str]:
     """A server whose parser deletes the demo model's calls; `VLLM_EATING_BASE_URL` names one that runs already."""
     yield from _server("VLLM_EATING_BASE_URL", QWEN3_CODER)

@@ -75,7 +75,7 @@ WAYS = pytest.mark.parametrize("ask", [complete, stream, acomplete, astream])
         ("flagged_server", "server"),
         ("plain_server", "client:auto"),
         ("wrong_server", "recovered:auto"),
-        ("eating_server", "client:auto"),
+        ("dropping_server", "client:auto"),
     ],
 )
 def test_the_same_calls_on_every_server(
@@ -95,7 +95,7 @@ def test_the_same_calls_on_every_server(
 
 @WAYS
 @pytest.mark.parametrize("source", ["token_ids", "completions"])
-@pytest.mark.parametrize("server", ["flagged_server", "eating_server"])
+@pytest.mark.parametrize("server", ["flagged_server", "dropping_server"])
 def test_the_models_own_words_past_every_parser(
     request: pytest.FixtureRequest, ask: Callable[[str, ChatRequest], Completion], server: str, source: str
 ) -> None:
@@ -226,7 +226,7 @@ FORM = {
 
 
 @WAYS
-@pytest.mark.parametrize("server", ["flagged_server", "plain_server", "wrong_server", "eating_server"])
+@pytest.mark.parametrize("server", ["flagged_server", "plain_server", "wrong_server", "dropping_server"])
 def test_tools_and_a_schema_in_one_request(
     request: pytest.FixtureRequest, ask: Callable[[str, ChatRequest], Completion], server: str
 ) -> None:

@@ -11,7 +11,7 @@ from tests.langchain.standard import ChatVllmStandardTests
 
 pytestmark = pytest.mark.live
 
-SERVERS = pytest.mark.parametrize("server", ["flagged_server", "plain_server", "wrong_server", "eating_server"])
+SERVERS = pytest.mark.parametrize("server", ["flagged_server", "plain_server", "wrong_server", "dropping_server"])
 
 
 class TestWithParsers(ChatVllmStandardTests):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 pytestmark = pytest.mark.live
 
-SERVERS = pytest.mark.parametrize("server", ["flagged_server", "plain_server", "wrong_server", "eating_server"])
+SERVERS = pytest.mark.parametrize("server", ["flagged_server", "plain_server", "wrong_server", "dropping_server"])
 
 
 def add(a: int, b: int) -> int:

@@ -117,7 +117,7 @@ def test_a_developer_message_has_the_role_that_the_model_knows(model: str, role:
         with ChatVllm(**given) as chat_model, VllmLLM(**given) as llm:
             chat_model.invoke(convert_to_messages([("developer", "Be brief."), ("user", "Hi")]))
             llm.chat([ChatMessage("Be brief.", role="developer"), ChatMessage("Hi")])
-    first, second = (asked.body["messages"] for asked in server.asked if asked.method == "POST")
+    first, second = (asked.body["messages"] for asked in server.asked if asked.path == "/v1/chat/completions")
     assert first == second == [{"role": role, "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 
 

@@ -43,7 +43,7 @@ IMPURE = {
     "uuid",
 }
 
-FLOORS = (
+LAYERS = (
     "response",
     "errors",
     "schema",
@@ -59,13 +59,13 @@ FLOORS = (
     "adapters",
     "testing",
 )
-"""The rooms of the core, each of which imports only from those before it and from itself."""
+"""The layers of the core, each of which imports only from those before it and from itself."""
 
 PURE = ("response", "errors", "schema", "conversation", "request", "parsing", "profiles", "protocol")
 """Rooms that do no I/O, and read no clock, no environment and no randomness."""
 
-MAX_ROOM = 15
-"""Files of a room, formats apart."""
+MAX_FILES = 15
+"""Files of a layer, formats apart."""
 MAX_TOP_LEVEL = 16
 """Entries of the core's own folder."""
 
@@ -98,56 +98,56 @@ def test_the_core_knows_no_framework(file: Path) -> None:
     assert not roots(file) & set(ADAPTERS)
 
 
-def room_of(file: Path) -> str:
+def layer_of(file: Path) -> str:
     return file.relative_to(CORE).parts[0].removesuffix(".py")
 
 
-def rooms_of_imports(file: Path) -> set[str]:
+def layers_of_imports(file: Path) -> set[str]:
     ours = {name for name in imports(file) if name.startswith("vllm_connect.")}
     return {name.split(".")[1] for name in ours}
 
 
-def test_the_folder_is_the_picture() -> None:
+def test_every_layer_is_listed() -> None:
     entries = {path.name.removesuffix(".py") for path in CORE.iterdir() if path.name != "__pycache__"}
-    assert entries == {*FLOORS, "__init__", "py.typed"}
+    assert entries == {*LAYERS, "__init__", "py.typed"}
     assert len(entries) <= MAX_TOP_LEVEL
 
 
-@pytest.mark.parametrize("room", FLOORS)
-def test_a_room_is_small(room: str) -> None:
-    for folder in [path for path in (CORE / room, *(CORE / room).rglob("*")) if path.is_dir()]:
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_is_small(layer: str) -> None:
+    for folder in [path for path in (CORE / layer, *(CORE / layer).rglob("*")) if path.is_dir()]:
         if folder.name not in {"formats", "__pycache__"}:
-            assert len(list(folder.glob("*.py"))) <= MAX_ROOM + 1, folder
+            assert len(list(folder.glob("*.py"))) <= MAX_FILES + 1, folder
 
 
 @pytest.mark.parametrize("file", files(CORE), ids=lambda file: str(file.relative_to(CORE)))
 def test_no_import_goes_up(file: Path) -> None:
     if file.parent == CORE and file.name == "__init__.py":
         return
-    below = FLOORS[: FLOORS.index(room_of(file)) + 1]
-    assert rooms_of_imports(file) <= set(below)
+    below = LAYERS[: LAYERS.index(layer_of(file)) + 1]
+    assert layers_of_imports(file) <= set(below)
 
 
 @pytest.mark.parametrize("file", files(CORE), ids=lambda file: str(file.relative_to(CORE)))
 def test_only_the_transport_knows_http_libraries(file: Path) -> None:
-    if room_of(file) not in {"transport", "testing"}:
+    if layer_of(file) not in {"transport", "testing"}:
         assert not roots(file) & HTTP
 
 
-@pytest.mark.parametrize("file", [file for file in files(CORE) if room_of(file) in PURE], ids=lambda file: file.name)
-def test_a_pure_room_reads_nothing(file: Path) -> None:
+@pytest.mark.parametrize("file", [file for file in files(CORE) if layer_of(file) in PURE], ids=lambda file: file.name)
+def test_a_pure_layer_does_no_io(file: Path) -> None:
     impure = roots(file) & IMPURE
     assert not impure or (file.name == "ids.py" and impure == {"uuid"})
 
 
 def test_parsing_knows_deltas_and_no_protocol() -> None:
     for file in files(CORE / "parsing"):
-        assert rooms_of_imports(file) <= {"parsing", "response", "errors", "schema"}
+        assert layers_of_imports(file) <= {"parsing", "response", "errors", "schema"}
 
 
 def test_protocol_knows_shapes_and_no_formats() -> None:
     for file in files(CORE / "protocol"):
-        assert "parsing" not in rooms_of_imports(file)
+        assert "parsing" not in layers_of_imports(file)
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

@@ -17,10 +17,6 @@ from vllm_connect import ChatRequest
 __all__ = ["TokenCounts", "estimate", "key_of"]
 
 CAPACITY = 4096
-COUNTED = ("chat_template", "chat_template_kwargs", "messages", "model", "reasoning", "tools")
-"""Fields of the request on which the count depends."""
-
-
 class TokenCounts:
     """The latest counts, by a digest of what was counted; no text is kept."""
 
@@ -49,9 +45,8 @@ class TokenCounts:
 
 
 def key_of(base_url: str, request: ChatRequest) -> str:
-    """Return a digest of what a count depends on."""
-    counted = {name: getattr(request, name) for name in COUNTED}
-    text = json.dumps([base_url, counted], sort_keys=True, default=str)
+    """Return a digest of the server and of the whole request, on which a count depends."""
+    text = json.dumps([base_url, request.model_dump()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

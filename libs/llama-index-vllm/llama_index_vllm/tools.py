@@ -49,7 +49,14 @@ def to_wire_tool(tool: BaseTool | Mapping[str, Any], *, strict: bool = False) ->
     Args:
         tool: A tool of LlamaIndex, or a dict in OpenAI's format.
         strict: Request arguments that match the schema. The key is sent only if True: some servers reject it.
+
+    Raises:
+        ConfigurationError: It is neither.
     """
+    if not isinstance(tool, Mapping | BaseTool):
+        raise ConfigurationError(
+            f"a tool is a {type(tool).__name__}: write a FunctionTool, another BaseTool, or a dict in OpenAI's format"
+        )
     wire_tool = dict(tool) if isinstance(tool, Mapping) else dict(_converted(tool.metadata))
     if strict:
         wire_tool = {**wire_tool, "function": {**wire_tool["function"], "strict": True}}

@@ -16,7 +16,7 @@ from vllm_connect.chat.steps import Outcome, Round, Step, Steps, Wait
 from vllm_connect.config.config import Timeouts, VllmConfig, timeouts_of
 from vllm_connect.errors import VllmError
 from vllm_connect.protocol.server_info import ServerInfo
-from vllm_connect.protocol.split_events import split_events, unsplit
+from vllm_connect.protocol.split_events import split_events
 from vllm_connect.request.chat_request import ChatRequest
 from vllm_connect.response.completion import Completion, fold_choices
 from vllm_connect.response.deltas import Delta
@@ -52,7 +52,6 @@ class VllmClient:
         self.config = config or VllmConfig()
         self.endpoints = endpoints or Endpoints(self.config)
         self._transport = Transport(self.config, http_client)
-        self._split = unsplit if self.config.coalesce else split_events
 
     def stream(self, request: ChatRequest) -> Generator[list[Delta], None, None]:
         """Send a request and stream the answer.
@@ -154,7 +153,7 @@ class VllmClient:
                         reader = step.reader
                         reader.begin(reply.status, reply.headers)
                         for data in reply:
-                            for piece in self._split(data):
+                            for piece in (data,) if self.config.coalesce else split_events(data):
                                 if deltas := reader.push(piece):
                                     deadlines.progress(time.monotonic())
                                     yield deltas
@@ -195,7 +194,6 @@ class AsyncVllmClient:
         self.config = config or VllmConfig()
         self.endpoints = endpoints or Endpoints(self.config)
         self._transport = AsyncTransport(self.config, http_client)
-        self._split = unsplit if self.config.coalesce else split_events
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[list[Delta], None]:
         """Send a request and stream the answer; see `VllmClient.stream`."""
@@ -264,7 +262,7 @@ class AsyncVllmClient:
                         reader = step.reader
                         reader.begin(reply.status, reply.headers)
                         async for data in reply:
-                            for piece in self._split(data):
+                            for piece in (data,) if self.config.coalesce else split_events(data):
                                 if deltas := reader.push(piece):
                                     deadlines.progress(time.monotonic())
                                     yield deltas

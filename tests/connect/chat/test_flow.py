@@ -125,7 +125,7 @@ def test_a_call_left_in_the_text_is_recovered() -> None:
 
 
 @pytest.mark.parametrize("text", [CALL[:-30], CALL.replace('"f"', '"g"'), CALL.replace("1", '"one"')])
-def test_what_is_not_whole_declared_and_fitting_stays_text(text: str) -> None:
+def test_an_incomplete_undeclared_or_invalid_call_stays_text(text: str) -> None:
     answer, _ = run(start(), said(text))
     assert (answer.text, answer.tool_calls, answer.finish_reason) == (text, (), "stop")
     assert "tool_calls_via" not in answer.metadata
@@ -282,7 +282,7 @@ def test_a_call_that_the_server_ate_is_asked_for_again_and_that_is_remembered() 
 
 @pytest.mark.parametrize(("second", "all_of_it"), [("hm", "hm"), ("ah", "hmah")])
 @pytest.mark.parametrize("by_server", [True, False])
-def test_the_second_answers_reasoning_is_told_if_it_is_new(second: str, all_of_it: str, by_server: bool) -> None:
+def test_reasoning_is_not_repeated_after_a_retry(second: str, all_of_it: str, by_server: bool) -> None:
     thought = tokens([7, 2], message={"reasoning": second}) if by_server else tokens([7, 2])
     answer, _ = run(start(), EATEN, thought, words(f"<think>{second}</think>{CALL}"))
     assert answer.reasoning == all_of_it
@@ -458,7 +458,7 @@ ALTERNATE = (400, {"error": {"message": "Conversation roles must alternate user/
 TWO_USERS = [{"role": "user", "content": "Hi"}, {"role": "user", "content": "There"}]
 
 
-def test_the_order_of_roles_is_learned_once_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_order_of_roles_is_learned_once_and_reported(caplog: pytest.LogCaptureFixture) -> None:
     capabilities = ServerCapabilities()
     answer, asked = run(start(capabilities, messages=TWO_USERS), ALTERNATE, said("Hello"))
     assert asked[0][1]["messages"] == TWO_USERS
@@ -500,7 +500,7 @@ def forced_call(arguments: str) -> tuple[int, Any]:
     return said("", "tool_calls", tool_calls=[call])
 
 
-def test_a_forced_call_whose_arguments_do_not_fit_is_asked_for_again_strictly_and_for_good() -> None:
+def test_a_forced_call_with_invalid_arguments_is_retried_with_strict_and_remembered() -> None:
     capabilities = ServerCapabilities()
     answer, asked = run(start(capabilities, tool_choice="required"), forced_call("true"), forced_call('{"x": 1}'))
     assert [call.arguments for call in answer.tool_calls] == ['{"x": 1}']

@@ -68,7 +68,7 @@ def test_the_answer_is_checked_all_the_same(caplog: pytest.LogCaptureFixture) ->
         },
     ],
 )
-def test_what_is_held_is_not_warned_of(fields: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_enforced_keyword_is_not_warned_about(fields: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     next(start(**{"tools": None, **fields}))
     assert warned(caplog) == []
 

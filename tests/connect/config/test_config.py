@@ -358,7 +358,7 @@ def test_a_number_stands_for_the_waits() -> None:
     assert timeouts_of(VllmConfig(timeout=2)) == Timeouts(first_token=2, stall=2, connect=2, pool=2, write=2)
 
 
-def test_a_mapping_replaces_some() -> None:
+def test_a_mapping_replaces_some_timeouts() -> None:
     assert timeouts_of(VllmConfig(timeout={"total": 9, "stall": None})) == Timeouts(total=9, stall=None)
     assert timeouts_of(VllmConfig(timeout={"first_token": 9})) == Timeouts(first_token=9, pool=9)
     assert timeouts_of(VllmConfig(timeout=Timeouts(connect=1))) == Timeouts(connect=1)

@@ -51,7 +51,7 @@ def test_what_is_set_is_what_differs_from_the_defaults(fields: RequestFields, wa
 # Requests of one model
 
 
-def test_a_maker_makes_what_the_constructor_makes() -> None:
+def test_the_cache_builds_what_the_constructor_builds() -> None:
     maker = RequestCache()
     many: list[dict[str, Any]] = [
         {"temperature": 0, "stream": True},
@@ -65,21 +65,21 @@ def test_a_maker_makes_what_the_constructor_makes() -> None:
         assert (made, made.body()) == (wanted, wanted.body())
 
 
-def test_a_maker_sees_what_was_changed_in_place() -> None:
+def test_the_cache_sees_what_was_changed_in_place() -> None:
     maker, fields = RequestCache(), {"extra_body": {"deep": {"n": 1}}}
     assert maker.build(fields, USER, None).body()["deep"] == {"n": 1}
     fields["extra_body"]["deep"]["n"] = 2
     assert maker.build(fields, USER, None).body()["deep"] == {"n": 2}
 
 
-def test_a_maker_keeps_no_prompt() -> None:
+def test_the_cache_keeps_no_prompt() -> None:
     maker = RequestCache()
     for _ in range(2):
         maker.build({"temperature": 0}, [{"role": "user", "content": "canary"}], TOOLS)
     assert b"canary" not in pickle.dumps(vars(maker))
 
 
-def test_a_maker_refuses_what_the_constructor_refuses() -> None:
+def test_the_cache_refuses_what_the_constructor_refuses() -> None:
     maker = RequestCache()
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="temperature"):

@@ -162,7 +162,7 @@ def test_body_that_is_no_stream_is_late(carry: Carry) -> None:
     assert caught.value.phase == "body"
 
 
-def test_unreadable_request_is_late(carry: Carry) -> None:
+def test_an_unread_request_times_out(carry: Carry) -> None:
     """The server greets and then reads nothing, and the request does not fit into the network's buffers."""
     large = HttpRequest("POST", "/v1/chat/completions", b" " * 20_000_000)
     with (

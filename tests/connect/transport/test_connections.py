@@ -206,7 +206,7 @@ async def test_pool_of_a_loop_is_full() -> None:
         await transport.aclose()
 
 
-@pytest.mark.usefixtures("restless")
+@pytest.mark.usefixtures("frequent_thread_switches")
 def test_pool_is_waited_for() -> None:
     """More threads than connections, all of them the first: all are served, and by no more connections."""
     for _ in range(20):

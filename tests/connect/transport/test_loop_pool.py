@@ -64,7 +64,7 @@ def test_the_phase_that_took_too_long_is_told_at_its_deadline() -> None:
     assert told == [(1100, "first_token")]
 
 
-def test_the_total_is_told_as_such() -> None:
+def test_the_total_timeout_is_named() -> None:
     loop = Loop()
     _, deadlines, told = started(loop, Timeouts(first_token=100, stall=10, total=50))
     loop.run_until(1045)
@@ -85,7 +85,7 @@ def test_progress_moves_the_deadline_without_another_timer() -> None:
     assert told == [(1509, "stall")]
 
 
-def test_a_later_phase_is_watched_too() -> None:
+def test_a_later_phase_has_its_timeout() -> None:
     loop = Loop()
     timer, deadlines, told = started(loop, Timeouts(first_token=100, stall=None))
     loop.run_until(1050)

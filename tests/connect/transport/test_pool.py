@@ -120,7 +120,7 @@ def test_a_new_call_does_not_overtake_those_that_wait() -> None:
     assert (first.granted, second.granted, of.request(1).granted) == (True, False, False)
 
 
-def test_a_call_that_no_longer_waits_is_not_served() -> None:
+def test_a_cancelled_waiter_gets_no_connection() -> None:
     of = pool(1)
     place, gone, next_ = opened(of, "a"), of.request(0), of.request(0)
     of.release(gone, 1, keep=False)
@@ -146,7 +146,7 @@ def test_a_place_that_is_released_twice_is_given_away_once() -> None:
     assert (first.granted, second.granted) == (True, False)
 
 
-def test_the_place_of_a_stream_that_is_not_read_goes_to_a_call_that_waits() -> None:
+def test_an_unread_stream_gives_its_slot_to_a_waiting_call() -> None:
     of = pool(1)
     place, waits = opened(of, "a"), of.request(0)
     unread = place.connection

@@ -145,7 +145,7 @@ def test_timeouts_on_request() -> None:
 
 
 @pytest.mark.parametrize("code", ["dns", "invalid_json"])
-def test_some_are_tried_once_more(code: str) -> None:
+def test_some_errors_are_retried_once(code: str) -> None:
     failure = ConnectionFailedError("x", code=code)
     assert policy().delay(1, failure) is not None
     assert policy().delay(2, failure) is None

@@ -1,7 +1,8 @@
-"""One call of the chat endpoint as a straight text: what to send, how to read the answer, when to try another form.
+"""One call of the chat endpoint, from top to bottom: what to send, how to read the answer, when to try another form.
 
 `chat_call` is the whole call, `ask` one request of it with all forms that it may need; what follows are the strategies, in
-the order in which they are tried. A new strategy is one more function and one more `if` in `ask`.
+the order in which they are tried. A new strategy is one more function and one more `if` in `ask`, before
+`works_without_structural_tag`, which takes every refusal that nothing else explains.
 Source: the behaviour of vLLM 0.8.5 to 0.33.0.
 """
 

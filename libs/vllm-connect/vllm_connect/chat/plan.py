@@ -199,6 +199,7 @@ def _new_filter(
 ) -> NewFilter:
     starts_in_reasoning = False if has_grammar else _starts_in_reasoning(request, capabilities)
     reasoning = _reasoning_parser(request, capabilities.profile(request.model), starts_in_reasoning)
+    find_reasoning(reasoning)  # an unknown name is an error before anything is sent
     one_call = bool(request.tools) and request.parallel_tool_calls is False
     may_have_drafts = format_ is not None and via != "forced" and request.calls_in_reasoning is not False
 

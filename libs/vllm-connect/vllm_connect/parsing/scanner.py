@@ -386,7 +386,7 @@ class Scanner:
             self._tape.pop(0)
 
     def hold(self) -> None:
-        """Hold the calls of the current block back, so that only valid ones are emitted."""
+        """Withhold the calls of the current block, so that only valid ones are emitted."""
         self._held = self._held or []
 
     def requeue(self, piece: str) -> None:

@@ -225,7 +225,7 @@ def _status_error(
         if any(sign in lowered for sign in OVERFLOWS):
             limit = LIMIT.search(lowered)
             return ContextOverflowError(
-                f"{said} Shorten the conversation, lower max_tokens, or serve with a larger --max-model-len",
+                f"{said.rstrip('.')}. Shorten the conversation, lower max_tokens, or serve with a larger --max-model-len",
                 limit=int(limit[1]) if limit else None,
                 requested=_requested(lowered),
                 **facts,

@@ -1,15 +1,10 @@
-r"""How much of a stream is read at a time: all that has arrived, or one event.
+r"""The single events of what arrived of a stream together.
 
-`data: 1\n\ndata: 2\n\nda` is one piece, or the three `data: 1\n\n`, `data: 2\n\n` and `da`. The decoder joins whatever
-is split, so this decides only which events leave together.
+`data: 1\n\ndata: 2\n\nda` is `data: 1\n\n`, `data: 2\n\n` and `da`. The decoder joins whatever is split, so this decides only
+which events leave together.
 """
 
-__all__ = ["split_events", "unsplit"]
-
-
-def unsplit(data: bytes) -> tuple[bytes]:
-    """Return all that has arrived as one piece."""
-    return (data,)
+__all__ = ["split_events"]
 
 
 def split_events(data: bytes) -> list[bytes]:

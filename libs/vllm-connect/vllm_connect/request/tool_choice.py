@@ -37,6 +37,10 @@ def resolve_tool_choice(
     if choice is True or choice in ("any", "required"):
         return "required"
     name = choice if isinstance(choice, str) else _named(choice)
+    if name is None:
+        raise ConfigurationError(
+            'tool_choice={…} names no tool: write {"type": "function", "function": {"name": "…"}}, or the name alone'
+        )
     if name not in names:
         known = ", ".join(str(n) for n in names)
         raise ConfigurationError(f"tool_choice names the tool {name!r}, which is not bound: the tools are {known}")

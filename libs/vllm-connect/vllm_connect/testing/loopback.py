@@ -84,7 +84,7 @@ class LoopbackServer:
             if answer is None:
                 self.unmatched.append(asked)
                 text = json.dumps(asked.body, ensure_ascii=False)
-                message = f"nothing is recorded or scripted for {asked.method} {asked.path} with the body {text}"
+                message = f"nothing is recorded or scripted for {asked.method} {asked.path} with the body {text}: run pytest with --record"
                 answer = Answer.error(500, message, "NoRecording")
             self.exchanges.append(Recording(asked, answer))
         return answer

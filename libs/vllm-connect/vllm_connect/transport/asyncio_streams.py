@@ -234,7 +234,7 @@ class StreamConnection(asyncio.BufferedProtocol):
     # Callbacks of asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport."""
+        """Receive the transport."""
         self._transport = transport  # type: ignore[assignment]  # it reads and writes
         transport.set_write_buffer_limits(high=1, low=0)  # type: ignore[attr-defined]  # the same
         self._pool.opened(self)
@@ -261,22 +261,22 @@ class StreamConnection(asyncio.BufferedProtocol):
         self._wake()
 
     def eof_received(self) -> None:
-        """Take the end of what the server sends; the loop closes the connection then."""
+        """Handle the end of what the server sends; the loop closes the connection then."""
         self._parser.feed_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take the end of the connection."""
+        """Handle the end of the connection."""
         if self._call is not None and error is not None and self._problem is None:
             self._problem = self._call.failed(error)
         self.close()
         self._wake()
 
     def pause_writing(self) -> None:
-        """Take note that the request is not sent as a whole yet."""
+        """Record that the request is not completely sent yet."""
         self._is_blocked = True
 
     def resume_writing(self) -> None:
-        """Take note that the request was sent."""
+        """Record that the request was sent."""
         self._is_blocked = False
         self._wake()
 

@@ -105,7 +105,7 @@ class BlockingPool(Generic[C]):
         return place
 
     def checkin(self, place: Place[C], *, keep: bool) -> None:
-        """Take a place back, and keep its connection or close it."""
+        """Free a slot, and keep its connection or close it."""
         process = self._process()
         with process.lock:
             process.pool.release(place, time.monotonic(), keep=keep)

@@ -56,12 +56,12 @@ class Deadlines:
         self._arm(phase, getattr(self.timeouts, phase), now)
 
     def headers_received(self, now: float, *, streaming: bool = False) -> None:
-        """Take the headers of the response; a body that is not a stream is complete but for its way here."""
+        """Handle the headers of the response; a body that is not a stream is complete but for its way here."""
         if not streaming:
             self._arm("body", self.timeouts.stall, now)
 
     def progress(self, now: float) -> None:
-        """Take data; comments are not data."""
+        """Handle data; comments are not data."""
         self._arm("stall", self.timeouts.stall, now)
 
     def next_deadline(self) -> tuple[float, str]:

@@ -141,7 +141,7 @@ class ResponseParser:
         self.reusable = False
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Take bytes as they were received; what follows the response makes the connection unusable.
+        """Parse bytes as they were received; what follows the response makes the connection unusable.
 
         Raises:
             MalformedResponseError: They are not HTTP/1.1, or exceed a limit.
@@ -165,7 +165,7 @@ class ResponseParser:
             raise self._malformed(f"its chunk extensions or trailers are larger than {MAX_OVERHEAD_BYTES} bytes")
 
     def feed_eof(self) -> bool:
-        """Take the end of the connection.
+        """Handle the end of the connection.
 
         Returns:
             Whether the response is complete: a body without a length ends here.
@@ -221,7 +221,7 @@ class ResponseParser:
             self._fail("its reason has a control character")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which is ignored."""
+        """Handle a header, or a trailer, which is ignored."""
         self._fields += 1
         if self._fields > MAX_HEADERS:
             self._fail(f"it has more than {MAX_HEADERS} headers")
@@ -229,7 +229,7 @@ class ResponseParser:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Take the end of a head."""
+        """Handle the end of a head."""
         if self._parser is None:
             return
         version, status = self._parser.get_http_version(), self._parser.get_status_code()
@@ -257,7 +257,7 @@ class ResponseParser:
         self._until_end = length is None and coding is None
 
     def on_message_complete(self) -> None:
-        """Take the end of a response; an interim one is followed by another."""
+        """Handle the end of a response; an interim one is followed by another."""
         if self.head is not None and self._parser is not None:
             self.complete = True
             self.reusable = self._parser.should_keep_alive()

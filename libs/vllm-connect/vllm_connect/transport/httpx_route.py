@@ -135,7 +135,7 @@ class _Connection:
         return ResponseHead(response.status_code, join_headers(headers))
 
     def _received(self, data: bytes) -> bytes:
-        """Take a piece of the body, or its end; what has been received before a deadline is read."""
+        """Receive a piece of the body, or its end; what has been received before a deadline is read."""
         if self._call is not None and self._expired and not (data and self._stream):
             raise self._call.timed_out(self._expired)
         self._is_complete = not data
@@ -246,7 +246,7 @@ class _Watch(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Look at the deadlines whenever one may have passed."""
+        """Check the deadlines whenever one may have passed."""
         while not self._is_over:
             now = time.monotonic()
             end = self._deadlines.end_of_wait(now)
@@ -257,7 +257,7 @@ class _Watch(threading.Thread):
             self._signal.clear()
 
     def look(self) -> None:
-        """Look now, since a phase has begun."""
+        """Check now, since a phase has begun."""
         self._signal.set()
 
     def stop(self) -> None:

@@ -173,7 +173,7 @@ class LoopPool(Generic[C]):
         return place
 
     def checkin(self, place: Place[C], *, keep: bool) -> None:
-        """Take a place back, and keep its connection or close it."""
+        """Free a slot, and keep its connection or close it."""
         now = time.monotonic()
         self._pool.release(place, now, keep=keep)
         if keep and self._expiring is None:
@@ -186,11 +186,11 @@ class LoopPool(Generic[C]):
         self._expiring = None if due is None else self.loop.call_later(due - now, self._expire)
 
     def reclaim(self) -> None:
-        """Give places whose callers do not read their streams to calls that wait."""
+        """Pass slots of streams that nobody reads to calls that wait."""
         self._pool.reclaim(time.monotonic())
 
     def opened(self, connection: C) -> None:
-        """Take note of an open connection."""
+        """Record an open connection."""
         self._open.add(connection)
 
     def closed(self, connection: C) -> None:

@@ -68,7 +68,7 @@ class Pool(Generic[C]):
         return place
 
     def release(self, place: Place[C], now: float, *, keep: bool) -> None:
-        """Take a place back, of a call that has ended or of one that no longer waits.
+        """Free the slot of a call that has ended or of one that no longer waits.
 
         Args:
             place: The place.
@@ -89,7 +89,7 @@ class Pool(Generic[C]):
         self._grant(now)
 
     def reclaim(self, now: float) -> None:
-        """Give places whose callers do not read their streams to calls that wait."""
+        """Pass slots of streams that nobody reads to calls that wait."""
         self._used -= {place for place in self._used if place.connection is not None and place.connection.expire(now)}
         self._grant(now)
 

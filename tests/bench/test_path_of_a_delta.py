@@ -69,6 +69,5 @@ async def test_a_text_delta_crosses_few_files(stream: Callable[[str], Any]) -> N
         finally:
             sys.setprofile(None)
         await chunks.aclose()
-    pass
     print(sorted(crossed))
     assert len(crossed) <= MOST, sorted(crossed)

@@ -210,4 +210,4 @@ def test_detection_selects_a_format_by_what_follows_and_then_by_rank() -> None:
             parser = OutputParser(auto, None, BARE_TOOLS)
             answer = fold([d for piece in pieces for d in parser.push(piece)] + parser.finish())
             assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("f", {"x": 1})], text
-    assert parse_output('[{"name": "f", "arguments": {}}]', auto, None, BARE_TOOLS).tool_calls == ()
+    assert parse_output('So [{"name": "f", "arguments": {}}]', auto, None, BARE_TOOLS).tool_calls == ()

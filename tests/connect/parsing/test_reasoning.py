@@ -228,10 +228,10 @@ def test_parse_output_has_the_same_options() -> None:
 WORDS = st.sampled_from(["Hm. ", "so\n", "\n\n", "<", "maybe {", '"', "`</tool", "東京 "])
 
 
-@examples(1000)
+@examples(200)
 @given(data=st.data())
 def test_no_draft_is_executed_and_every_call_after_it_is(data: st.DataObject) -> None:
-    """`make fuzz` runs a hundred thousand of them."""
+    """`make drafts` runs a hundred thousand of them."""
     name = data.draw(st.sampled_from(FORMATS))
     cases: list[tuple[str, str, bool | None]] = [
         ("qwen3", "<think>", None),

@@ -17,6 +17,7 @@ from typing import Any
 
 from vllm_connect.parsing.answer_markers import markers_of
 from vllm_connect.parsing.auto_format import auto_format
+from vllm_connect.parsing.bare_calls import STARTS, Lines, bare_answer
 from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.held_calls import HeldCalls, read_calls
 from vllm_connect.parsing.ids import id_source
@@ -78,6 +79,7 @@ class OutputParser:
         self._searched: tuple[Markers, Callable[[str], None]] | None = None
         self._waiting: tuple[Markers, Callable[[str], None]] | None = None
         self._finished = self._truncated = False
+        self._start = True
         self._reading = self._read()
 
     def push(self, text: str) -> list[Delta]:
@@ -159,12 +161,21 @@ class OutputParser:
     def _read_answer(self) -> Reading[None]:
         """Read text that the reasoning of the prompt, if there is any, does not reach."""
         scanner, markers = self._scanner, self._markers
+        lines = Lines(scanner.emit_text)
+        is_bare = self.format is not None and not self.format.unambiguous
+        if self._start and (space := (yield from scanner.skip_whitespace())):
+            lines.push(space)
+        if self._start and (bare := (yield from self._accept_bare())):
+            yield from self._read_bare(bare)
         while True:
-            marker = yield from self._forward_until(markers.all, scanner.emit_text)
+            marker = yield from self._forward_until(markers.all, lines.push if is_bare else scanner.emit_text)
             if marker in markers.reasonings:
                 yield from self._read_reasoning((markers.reasonings[marker].end_marker,))
             elif marker in markers.calls:
-                yield from self._read_block(marker)
+                if is_bare and not lines.may_call:
+                    lines.push(marker)
+                else:
+                    yield from self._read_block(marker)
             elif not marker:
                 return
 
@@ -177,17 +188,25 @@ class OutputParser:
             scanner.record = None
             yield from self._read_reasoning((markers.reasonings[started].end_marker,))
             return
+        lines = Lines(scanner.emit_text)
+        is_bare = self.format is not None and not self.format.unambiguous
         if space:
-            scanner.emit_text(space)
+            lines.push(space)
+        if bare := (yield from self._accept_bare()):
+            yield from self._undecided.read(bare, self._read_bare, markers.proofs, text=True)
+        self._start = False
         while True:
-            marker = yield from self._forward_until(markers.undecided, scanner.emit_text)
+            marker = yield from self._forward_until(markers.undecided, lines.push if is_bare else scanner.emit_text)
             if marker in markers.proofs:
                 yield from self._settle_as_reasoning(marker)
                 return
             if marker in markers.reasonings:
                 yield from self._read_reasoning((markers.reasonings[marker].end_marker,))
             elif marker in markers.calls:
-                yield from self._undecided.read(marker, self._read_block, markers.proofs, text=True)
+                if is_bare and not lines.may_call:
+                    lines.push(marker)
+                else:
+                    yield from self._undecided.read(marker, self._read_block, markers.proofs, text=True)
             elif not marker:
                 break
         scanner.record = None
@@ -295,6 +314,25 @@ class OutputParser:
         marker = yield from self._scanner.forward_until(markers, sink)
         self._searched = None
         return marker
+
+    def _accept_bare(self) -> Reading[str]:
+        """Accept what begins an answer that is a call without markers, where the format has some."""
+        if self.format is None or not self.format.unambiguous or not self._tools.known:
+            return ""
+        if marker := (yield from self._scanner.accept(*self._markers.undecided)):
+            self._scanner.unread(marker)
+            return ""
+        return (yield from self._scanner.accept(*STARTS))
+
+    def _read_bare(self, marker: str) -> Reading[None]:
+        """Read an answer that is a call without markers; anything else is text."""
+        scanner = self._scanner
+        scanner.begin(marker, hold=True)
+        complete = yield from bare_answer(scanner, marker, self._tools, self._markers.ignored)
+        if complete and scanner.held_calls() and self._held_calls_are_valid():
+            scanner.commit()
+        else:
+            scanner.rollback()
 
     def _read_block(self, marker: str) -> Reading[None]:
         format_, scanner = self.format, self._scanner

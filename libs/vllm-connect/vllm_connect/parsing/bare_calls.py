@@ -1,0 +1,82 @@
+"""Calls without markers in formats that have them, and where bare calls may stand.
+
+`{"name": "f", "arguments": {"x": 1}}` as the whole answer, in a code fence or in `<tools>` too, is a call of a declared tool;
+anywhere else it is text. In formats without markers a call begins a line or follows a sentence; within a sentence, or in a
+code fence, it is quoted.
+"""
+
+from collections.abc import Callable
+
+from vllm_connect.parsing.grammars.json_calls import json_bare
+from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.tool_schemas import Tools
+
+__all__ = ["STARTS", "Lines", "bare_answer"]
+
+FENCE = "```"
+STARTS = ("{", "[", FENCE, "<tools>")
+"""What an answer that is a bare call may begin with."""
+
+INSIDE = frozenset("`'\",(=-*/|<[{")
+"""Characters beside letters and digits after which a sentence goes on."""
+
+ENDS = (FENCE, "</tools>")
+LANGUAGES = ("json", "tool_call", "tool_code")
+
+_one, _several = json_bare(array=False), json_bare(array=True)
+
+
+def bare_answer(scanner: Scanner, marker: str, tools: Tools, ignored: tuple[str, ...]) -> Reading[bool]:
+    """Read a call without markers, after the start of the answer; return whether it was all of the answer.
+
+    Args:
+        scanner: The scanner.
+        marker: One of `STARTS`.
+        tools: The request's tools.
+        ignored: Markers without a meaning.
+    """
+    if marker in (FENCE, "<tools>"):
+        yield from scanner.accept(*LANGUAGES)
+        yield from scanner.skip_whitespace()
+        marker = yield from scanner.accept("{", "[")
+        if not marker:
+            return False
+    while marker:
+        if not (yield from (_several if marker == "[" else _one)(scanner, marker, tools)):
+            return False
+        yield from scanner.skip_whitespace()
+        marker = yield from scanner.accept("{")
+    yield from scanner.accept(*ENDS)
+    yield from scanner.skip_whitespace()
+    while ignored and (yield from scanner.accept(*ignored)):
+        yield from scanner.skip_whitespace()
+    return not (yield from scanner.peek())
+
+
+class Lines:
+    """A sink of text that notes whether a line or a sentence begins, and whether it is in a code fence.
+
+    Args:
+        sink: Receives the text.
+    """
+
+    def __init__(self, sink: Callable[[str], None]) -> None:
+        self._sink = sink
+        self._line = self._last = ""
+        self._in_fence = False
+
+    def push(self, piece: str) -> None:
+        """Read a piece of text."""
+        first, *others = piece.split("\n")
+        self._line = (self._line + first).lstrip()[: len(FENCE)]
+        for other in others:
+            self._in_fence ^= self._line == FENCE
+            self._line = other.lstrip()[: len(FENCE)]
+        self._last = piece.rstrip()[-1:] or self._last
+        self._sink(piece)
+
+    @property
+    def may_call(self) -> bool:
+        """Whether a bare call may begin here."""
+        quoted = self._last.isalnum() or self._last in INSIDE
+        return not self._in_fence and not (self._line and quoted)

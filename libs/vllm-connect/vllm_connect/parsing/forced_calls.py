@@ -11,7 +11,7 @@ from typing import Any
 
 from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.json_calls import call_object, items
-from vllm_connect.parsing.json_text import forward_json_value
+from vllm_connect.parsing.grammars.json_text import forward_json_value
 from vllm_connect.parsing.reasoning import Reasoning
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools

@@ -26,7 +26,9 @@ PYTHON_NAMES = {"None": "null", "none": "null", "True": "true", "False": "false"
 MARKUP = frozenset(':<>|"')
 """Characters that occur in no unquoted text, except in one whose quotes are damaged."""
 
-_SINGLE_QUOTED = re.compile(r"'((?:[^'\\]|\\.|'(?!\s*[,}\]]))*)'(?=\s*[,}\]])", re.DOTALL)
+MAX_QUOTED = 65_536
+"""Characters of a string in single quotes, which must be searched for its end."""
+
 _ESCAPE = re.compile(r"\\(['\\])")
 _VALUE_END = re.compile(r"[,}\]]")
 
@@ -177,9 +179,8 @@ class _Reader:
         if self._text.startswith('"', self._at):
             value, self._at = json.JSONDecoder().raw_decode(self._text, self._at)
             return value, True
-        if quoted := _SINGLE_QUOTED.match(self._text, self._at):
-            self._at = quoted.end()
-            return _ESCAPE.sub(r"\1", quoted.group(1)), True
+        if (quoted := self._single_quoted()) is not None:
+            return quoted, True
         ending = _VALUE_END.search(self._text, self._at)
         end = ending.start() if ending else len(self._text)
         bare = self._text[self._at : end].strip()
@@ -193,6 +194,18 @@ class _Reader:
         if not MARKUP.isdisjoint(bare):
             raise ValueError("a value contains markup")
         return bare, True
+
+    def _single_quoted(self) -> str | None:
+        """Read a string in single quotes, as Python writes it: its last quote precedes a comma or a bracket."""
+        start = end = self._at
+        if not self._text.startswith("'", start):
+            return None
+        while (end := self._text.find("'", end + 1, start + MAX_QUOTED)) > 0:
+            following = self._text[end + 1 : end + 1 + MAX_NAME].lstrip()[:1]
+            if self._text[end - 1] != "\\" and following and following in ",}]":
+                self._at = end + 1
+                return _ESCAPE.sub(r"\1", self._text[start + 1 : end])
+        return None
 
     def _list(self, schema: Any) -> str:
         items = keyword(schema, "items", self._schema)

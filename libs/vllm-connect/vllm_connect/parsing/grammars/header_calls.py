@@ -7,7 +7,7 @@ arrive.
 from collections.abc import Callable
 
 from vllm_connect.parsing.format import Block
-from vllm_connect.parsing.json_text import forward_json_value
+from vllm_connect.parsing.grammars.json_text import forward_json_value
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 

@@ -8,7 +8,7 @@ between them cannot look complete.
 from collections.abc import Callable
 
 from vllm_connect.parsing.format import Block
-from vllm_connect.parsing.json_text import forward_json_rest, forward_json_value, read_json_string
+from vllm_connect.parsing.grammars.json_text import forward_json_rest, forward_json_value, read_json_string
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 from vllm_connect.parsing.values import quote

@@ -17,6 +17,8 @@ from vllm_connect import ChatRequest
 __all__ = ["TokenCounts", "estimate", "key_of"]
 
 CAPACITY = 4096
+
+
 class TokenCounts:
     """The latest counts, by a digest of what was counted; no text is kept."""
 

@@ -18,10 +18,11 @@ class Markers:
 
     Attributes:
         pattern: Matches any of them.
+        first_character: Searches for a character that one of them begins with; None without markers.
         nested: Whether one of them is inside of another, so that a marker may be found while a longer one is incomplete.
     """
 
-    __slots__ = ("_first", "_first_characters", "_longest", "_prefixes", "nested", "pattern")
+    __slots__ = ("_first", "_first_characters", "_longest", "_prefixes", "first_character", "nested", "pattern")
 
     def __init__(self, markers: tuple[str, ...]) -> None:
         self.pattern = re.compile("|".join(re.escape(marker) for marker in sorted(markers, key=len, reverse=True)))
@@ -29,10 +30,13 @@ class Markers:
         self._prefixes = frozenset(marker[:length] for marker in markers for length in range(1, len(marker)))
         self._longest = max(map(len, self._prefixes), default=0)
         self._first_characters = tuple({marker[0] for marker in markers})
-        first = "".join({marker[0] for marker in markers if len(marker) > 1})
-        self._first: Callable[..., re.Match[str] | None] | None = (
-            re.compile(f"[{re.escape(first)}]").search if first else None
-        )
+        self.first_character = self._searching(self._first_characters)
+        self._first = self._searching(tuple({marker[0] for marker in markers if len(marker) > 1}))
+
+    @staticmethod
+    def _searching(characters: tuple[str, ...]) -> Callable[..., re.Match[str] | None] | None:
+        """Return a function that searches for any of the characters; None if there are none."""
+        return re.compile(f"[{re.escape(''.join(characters))}]").search if characters else None
 
     def absent(self, text: str) -> bool:
         """Check whether no marker is in a text, nor begins at its end."""

@@ -27,7 +27,7 @@ from vllm_connect.parsing.repair import repair_deltas
 from vllm_connect.parsing.scanner import WHITESPACE, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 from vllm_connect.response.completion import Completion, fold
-from vllm_connect.response.deltas import Delta
+from vllm_connect.response.deltas import Delta, TextDelta
 
 __all__ = ["OutputParser", "parse_output"]
 
@@ -78,6 +78,8 @@ class OutputParser:
         self._boundaries = compile_markers(self._markers.undecided)
         self._searched: tuple[Markers, Callable[[str], None]] | None = None
         self._waiting: tuple[Markers, Callable[[str], None]] | None = None
+        self._plain: Callable[[str], object] | None = None
+        self._passed: list[str] = []
         self._finished = self._truncated = False
         self._start = True
         self._reading = self._read()
@@ -92,6 +94,10 @@ class OutputParser:
             The deltas that are complete; text that may be the start of a marker waits for the next piece.
         """
         if text:
+            if self._plain is not None and self._plain(text) is None:  # most text, so it takes the shortest way
+                self._passed.append(text)
+                return [TextDelta(text, self._choice)]
+            self._catch_up()
             waiting, scanner = self._waiting, self._scanner
             if waiting is not None and waiting[0].absent(text):
                 scanner.pass_through(text, waiting[1])
@@ -100,7 +106,16 @@ class OutputParser:
                 next(self._reading, None)
                 searched = self._searched
                 self._waiting = searched if searched is not None and not scanner.available else None
+            waiting = self._waiting
+            passes = waiting is not None and waiting[1] == scanner.emit_text and scanner.passes_text
+            self._plain = waiting[0].first_character if waiting is not None and passes else None
         return self._take_deltas()
+
+    def _catch_up(self) -> None:
+        """Record text that was passed on without the scanner."""
+        if self._passed:
+            self._scanner.record_passed(self._passed)
+            self._passed = []
 
     def finish(self, *, truncated: bool = False) -> list[Delta]:
         """Parse the end of the answer.
@@ -114,6 +129,7 @@ class OutputParser:
         """
         if not self._finished:
             self._finished, self._truncated = True, truncated
+            self._catch_up()
             self._scanner.finish()
             next(self._reading, None)
         return self._take_deltas()
@@ -139,7 +155,7 @@ class OutputParser:
     @property
     def steps(self) -> int:
         """The number of times the text was examined."""
-        return self._scanner.steps
+        return self._scanner.steps + len(self._passed)
 
     def _take_deltas(self) -> list[Delta]:
         deltas = self._scanner.deltas
@@ -163,10 +179,14 @@ class OutputParser:
         scanner, markers = self._scanner, self._markers
         lines = Lines(scanner.emit_text)
         is_bare = self.format is not None and not self.format.unambiguous
-        if self._start and (space := (yield from scanner.skip_whitespace())):
-            lines.push(space)
-        if self._start and (bare := (yield from self._accept_bare())):
-            yield from self._read_bare(bare)
+        if self._start:
+            space = yield from scanner.skip_whitespace()
+            if bare := (yield from self._accept_bare()):
+                if space:
+                    lines.push(space)
+                yield from self._read_bare(bare)
+            else:
+                scanner.unread(space)
         while True:
             marker = yield from self._forward_until(markers.all, lines.push if is_bare else scanner.emit_text)
             if marker in markers.reasonings:
@@ -190,10 +210,12 @@ class OutputParser:
             return
         lines = Lines(scanner.emit_text)
         is_bare = self.format is not None and not self.format.unambiguous
-        if space:
-            lines.push(space)
         if bare := (yield from self._accept_bare()):
+            if space:
+                lines.push(space)
             yield from self._undecided.read(bare, self._read_bare, markers.proofs, text=True)
+        else:
+            scanner.unread(space)
         self._start = False
         while True:
             marker = yield from self._forward_until(markers.undecided, lines.push if is_bare else scanner.emit_text)

@@ -98,6 +98,18 @@ class Scanner:
         """Whether nothing but ignored characters follows the last call."""
         return self._after_call
 
+    @property
+    def passes_text(self) -> bool:
+        """Whether the next text is emitted as it is."""
+        return not self._after_call and self._deferred is None and self._held is None
+
+    def record_passed(self, pieces: list[str]) -> None:
+        """Record text that was emitted as it was; nothing else may be waiting."""
+        self.steps += len(pieces)
+        self._dropped += sum(map(len, pieces))
+        if self.record is not None:
+            self.record.extend(pieces)
+
     def pass_through(self, text: str, sink: Callable[[str], None]) -> None:
         """Forward text that was searched and has no marker; nothing else may be waiting."""
         self.steps += 1

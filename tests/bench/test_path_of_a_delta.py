@@ -28,28 +28,39 @@ def event(**delta: str) -> bytes:
 
 @asynccontextmanager
 async def paced_server() -> AsyncIterator[str]:
+    answering: list[asyncio.Task[None]] = []
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        answering.append(task)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(HEAD)
         try:
             for number in range(20):
                 writer.write(event(content=f"{number} "))
                 await asyncio.sleep(PAUSE)
-        except ConnectionError:
-            pass
-        writer.close()
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
 
 
 async def langchain(url: str) -> AsyncIterator[Any]:
-    return ChatVllm(base_url=url, model="m").astream("Hi")
+    async with ChatVllm(base_url=url, model="m") as model:
+        async for chunk in model.astream("Hi"):
+            yield chunk
 
 
 async def llamaindex(url: str) -> AsyncIterator[Any]:
-    return await VllmLLM(base_url=url, model="m").astream_complete("Hi")
+    async with VllmLLM(base_url=url, model="m") as llm:
+        async for chunk in await llm.astream_complete("Hi"):
+            yield chunk
 
 
 @pytest.mark.parametrize(("stream", "most"), [(langchain, 8), (llamaindex, 10)], ids=["langchain", "llamaindex"])
@@ -62,7 +73,7 @@ async def test_a_text_delta_crosses_few_files(stream: Callable[[str], Any], most
             crossed.add("/".join(Path(path).parts[-2:]))
 
     async with paced_server() as url:
-        chunks = await stream(url)
+        chunks = stream(url)
         await anext(chunks)
         await anext(chunks)
         sys.setprofile(profile)

@@ -105,3 +105,27 @@ def test_the_first_deltas_of_a_stream_say_what_is_known_then() -> None:
 
 def test_the_option_is_no_longer_a_plain_switch() -> None:
     assert ChatRequest(messages=[]).calls_in_reasoning is None
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        ("deepseek-ai/DeepSeek-V4-Flash", "Think.\n</think>\n\nHi."),
+        ("zai-org/GLM-5.1", "Think.\n</think>\n\nHi."),
+        ("moonshotai/Kimi-K2.5", "Think.\n</think>\n\nHi."),
+        ("Qwen/Qwen3-30B-A3B-Thinking-2507", "Think.\n</think>\n\nHi."),
+        ("Qwen/Qwen3.6-27B", "Think.\n</think>\n\nHi."),
+        ("my-finetune", "Think.\n</think>\n\nHi."),
+        (
+            "openai/gpt-oss-20b",
+            "<|channel|>analysis<|message|>Think.<|end|><|start|>assistant<|channel|>final<|message|>Hi.",
+        ),
+        ("moonshotai/Kimi-K3", "<|open|>think<|sep|>Think.<|close|>think<|sep|>Hi."),
+        ("thinkingmachines/Inkling", "<|content_thinking|>Think.<|end_message|>Hi."),
+        ("pfnet/plamo-3-x", "<|plamo:begin_think:plamo|>Think.<|plamo:end_think:plamo|>Hi."),
+        ("ibm-granite/granite-3.2-8b", "Here is my thought process: Think. Here is my response: Hi."),
+    ],
+)
+def test_the_reasoning_of_a_family_is_read_without_a_server_that_says_where_it_begins(model: str, text: str) -> None:
+    answer, _ = run(start(known(), model=model, tools=None), said(text))
+    assert (answer.reasoning, answer.text) == ("Think.", "Hi.")

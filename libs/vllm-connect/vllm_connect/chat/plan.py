@@ -174,7 +174,7 @@ def _forcing_constraint(
         starts = _starts_in_reasoning(request, capabilities)
         parser = _reasoning_parser(request, capabilities.profile(request.model), starts)
         reasoning = next((one for one in find_reasoning(parser) if one.start_marker), None)
-        tag = forced_tag(format_, tools, name, parallel=parallel, reasoning=reasoning, starts_in_reasoning=starts)
+        tag = forced_tag(format_, tools, name, parallel=parallel, reasoning=reasoning, starts_in_reasoning=bool(starts))
         if tag is not None:
             return {"structural_tag": tag}, True
     return {"json": forced_schema(tools, name, parallel=parallel)}, False

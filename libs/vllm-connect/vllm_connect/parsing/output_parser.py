@@ -244,9 +244,10 @@ class OutputParser:
         yield from self._skip_blank_lines()
 
     def _skip_blank_lines(self) -> Reading[None]:
-        """Drop the blank lines after reasoning."""
+        """Drop the blank lines after reasoning, and a space on its own line."""
         space = yield from self._scanner.skip_whitespace()
-        if indentation := space[space.rfind("\n") + 1 :]:
+        _, line_end, indentation = space.rpartition("\n")
+        if line_end and indentation:
             self._scanner.emit_text(indentation)
 
     # Reasoning

@@ -37,12 +37,10 @@ def resolve_tool_choice(
     if choice is True or choice in ("any", "required"):
         return "required"
     name = choice if isinstance(choice, str) else _named(choice)
+    known = ", ".join(str(n) for n in names)
     if name is None:
-        raise ConfigurationError(
-            'tool_choice={…} names no tool: write {"type": "function", "function": {"name": "…"}}, or the name alone'
-        )
+        raise ConfigurationError(f"tool_choice={{…}} has no function.name: name a tool, the tools are {known}")
     if name not in names:
-        known = ", ".join(str(n) for n in names)
         raise ConfigurationError(f"tool_choice names the tool {name!r}, which is not bound: the tools are {known}")
     return {"type": "function", "function": {"name": name}}
 

@@ -280,7 +280,7 @@ def test_a_call_that_the_server_ate_is_asked_for_again_and_that_is_remembered() 
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize(("second", "all_of_it"), [("hm", "hm"), ("ah", "hmah")])
+@pytest.mark.parametrize(("second", "all_of_it"), [("hm", "hm"), ("\nhm\n", "hm"), ("ah", "hmah")])
 @pytest.mark.parametrize("by_server", [True, False])
 def test_reasoning_is_not_repeated_after_a_retry(second: str, all_of_it: str, by_server: bool) -> None:
     thought = tokens([7, 2], message={"reasoning": second}) if by_server else tokens([7, 2])

@@ -94,7 +94,7 @@ class TokenIdsFilter:
 
     def _new_reasoning(self, reasoning: list[Delta]) -> list[Delta]:
         text = "".join(delta.text for delta in reasoning if isinstance(delta, ReasoningDelta))
-        return [] if text == self._emitted_reasoning else reasoning
+        return [] if text.strip() == self._emitted_reasoning.strip() else reasoning
 
 
 def without_replaced(deltas: list[Delta]) -> list[Delta]:

@@ -111,9 +111,9 @@ def test_time_is_linear(name: str) -> None:
         "[[",
         "f(",
     ):
-        text = word * (1_000_000 // len(word) + 1)
+        text = word * (400_000 // len(word) + 1)
         steps = []
-        for size in (500_000, 1_000_000):
+        for size in (200_000, 400_000):
             parser = OutputParser(name, "auto", TOOLS)
             at = 0
             while at < size:

@@ -34,10 +34,18 @@ def test_the_prompt_is_asked_about_once_for_each_arguments_of_the_template() -> 
     assert asked[0][1]["chat_template_kwargs"] == {"x": 1}
 
 
-@pytest.mark.parametrize("fields", [{"model": "m"}, {"reasoning": False}, {"reasoning_parser": "qwen3"}])
+@pytest.mark.parametrize("fields", [{"model": "m"}, {"reasoning_parser": "qwen3"}, {"continue_final_message": True}])
 def test_what_is_settled_without_a_question(fields: dict[str, Any]) -> None:
     _, asked = run(start(known(), **{"model": QWEN, **fields}), said("Hello."))
     assert [path for path, _ in asked] == ["/v1/chat/completions"]
+
+
+@pytest.mark.parametrize("model", ["Qwen/Qwen3-8B", "Qwen/QwQ-32B"])
+def test_reasoning_that_was_turned_off_and_comes_all_the_same_is_reasoning(model: str) -> None:
+    answer, _ = run(start(known(), model=model, reasoning=False, tool_parser="hermes"), said(DRAFT))
+    assert (answer.tool_calls, answer.text) == ((), "Hello.")
+    answer, _ = run(start(known(), model=model, reasoning="none", tools=None), said("Hello."))
+    assert (answer.reasoning, answer.text) == ("", "Hello.")
 
 
 @pytest.mark.parametrize("answers", [(TOKENS, OPEN), (TOKENS, (404, {})), ()])

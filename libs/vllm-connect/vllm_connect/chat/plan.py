@@ -237,9 +237,7 @@ def _starts_in_reasoning(request: ChatRequest, capabilities: ServerCapabilities)
 
     A grammar applies from the first token where the server does not split the reasoning off.
     """
-    if is_reasoning_off(request) or _has_grammar(request):
-        return False
-    return prompt_ends_in_reasoning(request, capabilities)
+    return False if _has_grammar(request) else prompt_ends_in_reasoning(request, capabilities)
 
 
 def _has_grammar(request: ChatRequest) -> bool:
@@ -256,7 +254,8 @@ def _reasoning_parser(request: ChatRequest, profile: Profile, starts: bool | Non
         return request.reasoning_parser
     if profile.reasoning_parser is None:
         return "auto"
-    return profile.reasoning_parser if starts is not None or profile.reasoning_prefilled else _open(profile)
+    supposed = profile.reasoning_prefilled and not is_reasoning_off(request)
+    return profile.reasoning_parser if starts is not None or supposed else _open(profile)
 
 
 @lru_cache(maxsize=256)

@@ -48,7 +48,7 @@ def ask_prompt_end(request: ChatRequest, context: CallContext, version: Version 
     parser = context.capabilities.profile(request.model).reasoning_parser
     known = context.capabilities.of(request.model).prompt_ends_in_reasoning
     arguments = _template_arguments(request)
-    if parser is None or request.reasoning_parser != "auto" or is_reasoning_off(request) or arguments in known:
+    if parser is None or request.reasoning_parser != "auto" or arguments in known:
         return
     if request.continue_final_message or request.add_generation_prompt is False:
         return

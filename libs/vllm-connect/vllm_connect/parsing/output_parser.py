@@ -244,10 +244,9 @@ class OutputParser:
         yield from self._skip_blank_lines()
 
     def _skip_blank_lines(self) -> Reading[None]:
-        """Drop the blank lines after reasoning, and a space on its own line."""
+        """Drop the blank lines after reasoning."""
         space = yield from self._scanner.skip_whitespace()
-        _, line_end, indentation = space.rpartition("\n")
-        if line_end and indentation:
+        if indentation := space[space.rfind("\n") + 1 :]:
             self._scanner.emit_text(indentation)
 
     # Reasoning

@@ -119,8 +119,7 @@ class ToolParsingFilter:
             self._blank_lines = text
             return []
         self._blank_lines = None
-        ended = self._drafts.end_reasoning() if self._drafts is not None else []
-        self._drafts = None
+        ended = self._end_drafts()
         start = len(text) - len(text.lstrip())
         return [*ended, *self._parse(text[text.rfind("\n", 0, start) + 1 :])]
 
@@ -132,6 +131,11 @@ class ToolParsingFilter:
             if self._new_draft_parser is not None and self._parser is None:
                 self._drafts = self._new_draft_parser()
         return [delta] if self._drafts is None else self._drafts.push(delta.text)
+
+    def _end_drafts(self) -> list[Delta]:
+        """Return the rest of the reasoning that the server has split off; calls in it were drafts."""
+        drafts, self._drafts = self._drafts, None
+        return drafts.end_reasoning() if drafts is not None else []
 
     def _noted(self, deltas: list[Delta]) -> list[Delta]:
         """Note what there has been of reasoning and answer."""
@@ -146,10 +150,7 @@ class ToolParsingFilter:
 
     def _server_call(self, delta: ToolCallDelta) -> list[Delta]:
         """Pass a call of the server's parser on; what looked like one in the text is text then."""
-        held: list[Delta] = []
-        if self._drafts is not None:
-            held += self._noted(self._drafts.end_reasoning())
-            self._drafts = None
+        held = self._noted(self._end_drafts())
         if not self._server_calls:
             held += self._rest()
         self._server_calls += delta.name is not None

@@ -14,6 +14,7 @@ from typing import TypeVar
 from vllm_connect.chat.endpoints import Endpoints, Question
 from vllm_connect.chat.steps import Outcome, Round, Step, Steps, Wait
 from vllm_connect.config.config import Timeouts, VllmConfig, timeouts_of
+from vllm_connect.config.validation import check_async_http_client, check_http_client
 from vllm_connect.errors import VllmError
 from vllm_connect.protocol.server_info import ServerInfo
 from vllm_connect.protocol.split_events import split_events
@@ -51,7 +52,7 @@ class VllmClient:
     ) -> None:
         self.config = config or VllmConfig()
         self.endpoints = endpoints or Endpoints(self.config)
-        self._transport = Transport(self.config, http_client)
+        self._transport = Transport(self.config, check_http_client(http_client))
 
     def stream(self, request: ChatRequest) -> Generator[list[Delta], None, None]:
         """Send a request and stream the answer.
@@ -193,7 +194,7 @@ class AsyncVllmClient:
     ) -> None:
         self.config = config or VllmConfig()
         self.endpoints = endpoints or Endpoints(self.config)
-        self._transport = AsyncTransport(self.config, http_client)
+        self._transport = AsyncTransport(self.config, check_async_http_client(http_client))
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[list[Delta], None]:
         """Send a request and stream the answer; see `VllmClient.stream`."""

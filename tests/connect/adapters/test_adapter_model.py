@@ -251,3 +251,23 @@ def test_models_are_equal_by_their_settings_and_the_clients_of_the_caller() -> N
     client = VllmClient()
     assert AdapterModel(top_k=5) == AdapterModel(top_k=5) != AdapterModel(top_k=6)
     assert AdapterModel(client=client) == AdapterModel(client=client) != AdapterModel()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"client": "x"}, "client must be an instance of vllm_connect.VllmClient"),
+        ({"async_client": "x"}, "async_client must be an instance of vllm_connect.AsyncVllmClient"),
+        ({"http_client": "x"}, "http_client must be an httpx.Client"),
+        ({"http_client": httpx.AsyncClient()}, "set http_async_client"),
+        ({"http_async_client": httpx.Client()}, "set http_client"),
+        ({"reasoning": "extreme"}, "reasoning: Input should be a valid boolean.* or 'none', 'minimal'"),
+        ({"message_policy": 3}, "message_policy: .*'auto' or 'none'"),
+        ({"structured_outputs": {"rgex": "a"}}, "unknown argument 'rgex'; did you mean 'regex'"),
+        ({"structured_outputs": {"json": "{"}}, "structured_outputs.json: it is not JSON"),
+    ],
+)
+def test_mistakes_are_refused_when_the_model_is_created(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        AdapterModel(**given)
+    assert len(str(caught.value).splitlines()) == 1

@@ -55,7 +55,6 @@ def test_the_answer_is_checked_all_the_same(caplog: pytest.LogCaptureFixture) ->
         {"tools": [TOOL]},
         {"tools": [TOOL, {**TOOL, "function": {"name": "g"}}], "tool_choice": "g"},
         {"structured_outputs": {"json": {"allOf": [{"type": "string"}, {"enum": ["a"]}]}}},
-        {"structured_outputs": {"json": "{"}},
         {"structured_outputs": {"regex": "a"}},
         {"response_format": {"type": "json_object"}},
         {

@@ -186,6 +186,7 @@ def test_unknown_path_is_no_unknown_model() -> None:
 def test_web_page_of_a_proxy() -> None:
     page = b"<html><head><title>502 Bad Gateway</title></head>" + b"<p>nginx</p>" * 10_000
     error = error_from_response(502, {"content-type": "text/html; charset=utf-8"}, page)
+    assert str(error).endswith("; check base_url, and look at the log of the proxy in front of the server")
     assert (type(error), error.retryable) == (ServerFailureError, True)
     assert "not vLLM" in str(error)
     assert len(str(error)) < MAX_TEXT

@@ -194,14 +194,14 @@ FAULTS = (
     ),
     Fault(
         "F32a",
-        "a packed body",
+        "a gzip body",
         Wants(text="Hi"),
         unary=[answer(gzip.compress(json.dumps(whole("Hi")).encode()), headers=GZIP)],
         why_not="asked for in another way",
     ),
     Fault(
         "F32b",
-        "a packed stream that nobody asked for",
+        "a gzip stream that was not requested",
         Wants(text="Hi"),
         stream=[answer(gzip.compress(WHOLE), headers={"content-type": "text/event-stream", **GZIP})],
         why_not="asked for in another way",
@@ -220,7 +220,7 @@ FAULTS = (
     ),
     Fault(
         "F33",
-        "a bomb: 300 MB packed in 0.3",
+        "a gzip body of 0.3 MB that unpacks to 300",
         Wants(ProtocolError, {"code": "response_too_large"}),
         **both(answer(PACKED, headers=GZIP)),
         seconds=10,
@@ -229,7 +229,7 @@ FAULTS = (
     Fault("F34b", "206", Wants(ProtocolError), **both(answer(b"{}", "206 Partial Content"))),
     Fault(
         "F34c",
-        "302 without a place",
+        "302 without a location",
         Wants(ProtocolError, {"code": "redirect"}, says="nowhere"),
         **both(answer(b"", "302 Found")),
     ),

@@ -8,9 +8,9 @@ environment before the default; a request field that is not set is not sent.
 from collections.abc import Sequence
 from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AliasChoices, Field, PrivateAttr
+from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr
 from typing_extensions import Self
 
 import vllm_connect  # its clients are loaded when one is created
@@ -18,6 +18,7 @@ from vllm_connect.adapters.client_cache import HTTP_CLIENTS, ClientCache
 from vllm_connect.adapters.replay import ReasoningReplay
 from vllm_connect.config.config import VllmConfig
 from vllm_connect.config.environment import environment, read_number
+from vllm_connect.config.validation import check_async_http_client, check_http_client
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.request.chat_request import ChatRequest, RequestFields
 
@@ -45,9 +46,9 @@ class AdapterModel(VllmConfig, RequestFields):
     """Which assistant messages are sent back with their reasoning: `tool_loop`, those since the last user message;
     `all`; or `none`."""
 
-    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_client: Annotated[Any, AfterValidator(check_http_client)] = Field(default=None, exclude=True, repr=False)
     """An `httpx.Client` for blocking calls, in place of the built-in transport; it is never closed."""
-    http_async_client: Any = Field(
+    http_async_client: Annotated[Any, AfterValidator(check_async_http_client)] = Field(
         default=None,
         exclude=True,
         repr=False,

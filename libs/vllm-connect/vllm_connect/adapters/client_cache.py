@@ -69,12 +69,18 @@ class ClientCache:
         client: A client of the caller, for blocking calls.
         async_client: A client of the caller, for asynchronous calls.
 
+    Raises:
+        ConfigurationError: What was given is not a client.
+
     Attributes:
         current: The clients that were used last; None before the first call.
         requests: Builds the model's requests.
     """
 
     def __init__(self, client: Any = None, async_client: Any = None) -> None:
+        for given, name, kind in ((client, "client", "VllmClient"), (async_client, "async_client", "AsyncVllmClient")):
+            if given is not None and not callable(getattr(given, "stream", None)):
+                raise ConfigurationError(f"{name} must be an instance of vllm_connect.{kind}")
         self._given = (client, async_client)
         self._lock = threading.Lock()
         self.current: ClientPair | None = None

@@ -22,6 +22,9 @@ KNOWN_PATHS = ("/chat/completions", "/completions", "/models", "/v1")
 def _split(text: str, what: str, schemes: tuple[str, ...]) -> SplitResult:
     """Split a URL; an error shows it without its user name and password."""
     shown = text.rpartition("@")[2].partition("?")[0]
+    example = f"{schemes[0]}://host:8000"
+    if not text:
+        raise ConfigurationError(f"{what} is empty: write {example}")
     if not shown.isprintable() or " " in shown:
         raise ConfigurationError(f"{what} has whitespace or control characters: {shown[:200]!r}")
     try:
@@ -30,12 +33,12 @@ def _split(text: str, what: str, schemes: tuple[str, ...]) -> SplitResult:
     except ValueError:
         host = url = None
     if url is not None and url.scheme not in schemes:
+        meant = example if "://" in text else f"{schemes[0]}://{shown}"
         raise ConfigurationError(
-            f"{what} must start with {' or '.join(f'{scheme}://' for scheme in schemes)}: "
-            f"write {schemes[0]}://{shown.rpartition('://')[2]}"
+            f"{what} must start with {' or '.join(f'{scheme}://' for scheme in schemes)}: write {meant}"
         )
     if url is None or not host:
-        raise ConfigurationError(f"{what} {shown!r} has no valid host and port: write {schemes[0]}://host:8000")
+        raise ConfigurationError(f"{what} {shown!r} has no valid host and port: write {example}")
     return url
 
 

@@ -10,7 +10,12 @@ from pydantic import ValidationError
 
 from vllm_connect.errors import ConfigurationError
 
-__all__ = ["configuration_error", "nearest", "refuse_unknown"]
+__all__ = ["check_async_http_client", "check_http_client", "configuration_error", "nearest", "refuse_unknown"]
+
+TYPES = frozenset({"bool", "dict", "float", "int", "str"})
+
+PROMISES = "Input should be "
+"""How pydantic's messages begin."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -54,9 +59,42 @@ def configuration_error(error: ValidationError) -> ConfigurationError:
     Returns:
         One error whose message has a line for each problem.
     """
-    lines = []
+    found: dict[str, list[str]] = {}
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        what = problem["msg"].removeprefix("Value error, ")
+        parts = [str(part) for part in problem["loc"]]
+        where = ".".join(part for number, part in enumerate(parts) if not number or not _is_union_member(part))
+        found.setdefault(where, []).append(problem["msg"].removeprefix("Value error, "))
+    lines = []
+    for where, (first, *others) in found.items():
+        what = " or ".join([first, *(other.removeprefix(PROMISES) for other in others)])
         lines.append(f"{where}: {what}" if where and not what.startswith(where) else what)
     return ConfigurationError("\n".join(lines))
+
+
+def _is_union_member(part: str) -> bool:
+    """Check whether a part of a problem's place names a member of a union: `bool`, `list[str]` or `MessagePolicy`."""
+    return part in TYPES or part[:1].isupper() or part.endswith("]")
+
+
+def check_http_client(client: object) -> object:
+    """Check that a client for blocking calls is one.
+
+    Args:
+        client: An `httpx.Client`, one of httpx2, or a mock of them; None is none.
+
+    Returns:
+        The client.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if client is not None and not callable(getattr(client, "close", None)):
+        raise ConfigurationError("http_client must be an httpx.Client; for asynchronous calls set http_async_client")
+    return client
+
+
+def check_async_http_client(client: object) -> object:
+    """Check that a client for asynchronous calls is one; see `check_http_client`."""
+    if client is not None and not callable(getattr(client, "aclose", None)):
+        raise ConfigurationError("http_async_client must be an httpx.AsyncClient; for blocking calls set http_client")
+    return client

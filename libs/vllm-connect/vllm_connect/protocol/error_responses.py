@@ -155,7 +155,8 @@ def error_from_event(body: Mapping[str, Any], *, scrub: Callable[[str], str] = s
     code = inner.get("code") if isinstance(inner, Mapping) else body.get("code")
     status = code if isinstance(code, int) and code in range(400, 600) else SERVER_ERRORS
     facts = {"status": status, "param": param, "phase": "body"}
-    error = _status_error(status, _shown(text, scrub), facts, code="in_stream_error")
+    said = "the server sent an error in place of an answer"
+    error = _status_error(status, _shown(text, scrub), facts, said=said, code="in_stream_error")
     error.retryable = status == UNAVAILABLE
     return error
 
@@ -200,11 +201,18 @@ def _shown(text: str, scrub: Callable[[str], str]) -> str:
 
 
 def _status_error(
-    status: int, text: str, facts: dict[str, Any], *, is_page: bool = False, code: str | None = None
+    status: int,
+    text: str,
+    facts: dict[str, Any],
+    *,
+    said: str | None = None,
+    is_page: bool = False,
+    code: str | None = None,
 ) -> VllmError:
-    said = f"the server answered {status}: {text}" if text else f"the server answered {status} without a message"
+    said = f"{said} ({status})" if said else f"the server answered {status}"
+    said = f"{said}: {text}" if text else f"{said} without a message"
     if is_page:
-        said = f"{said[:600]} (an HTML page, which a proxy sends and not vLLM: look at the proxy's log)"
+        said = f"{said[:600]} (an HTML page, which a proxy sends and not vLLM)"
     if status == PROXY_AUTH:
         return ConnectionFailedError(
             f"the proxy requires a user name and password ({said}): set proxy_auth",
@@ -236,6 +244,8 @@ def _status_error(
     if kind is ModelNotFoundError:
         facts["available"] = _aliases(text)
     advice = next((told for sign, told in OF_MEDIA if sign in text.lower()), advice)
+    if is_page:
+        advice = "check base_url, and look at the log of the proxy in front of the server"
     if status == NOT_FOUND and text.lower() in NO_PATH:
         advice = "the server has no such path: check that base_url is a vLLM server, and that its model supports the endpoint"
     return kind(f"{said}; {advice}", **{"code": code or f"http_{status}", "retryable": status in RETRIED, **facts})

@@ -7,11 +7,14 @@ Source: protocol.py of vLLM 0.8.5 to 0.33.0.
 """
 
 import difflib
+import json
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from vllm_connect.config.validation import refuse_unknown
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.request.server_versions import Version, has_feature
 from vllm_connect.schema.rewrite import sendable_schema
@@ -45,6 +48,26 @@ class StructuredOutputs(BaseModel):
     """Forbid properties that the schema does not name."""
     whitespace_pattern: str | None = None
     """Regular expression of the whitespace allowed in JSON."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_names(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            refuse_unknown((str(name) for name in given), (*cls.model_fields, "json"))
+        return given
+
+    @field_validator("json_schema", "structural_tag")
+    @classmethod
+    def _is_json(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                json.loads(value)
+            except (ValueError, RecursionError) as error:
+                problem = f"it is not JSON: {str(error).partition(': ')[0]}"
+            else:
+                return value
+            raise ValueError(problem)
+        return value
 
     @model_validator(mode="after")
     def _one_kind(self) -> "StructuredOutputs":

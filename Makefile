@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz drafts differential bench faults soak cancel clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz drafts differential bench bench-transports faults soak cancel load clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ soak: install ## Run 100,000 streams and plot memory, descriptors and tasks (FLA
 
 cancel: install ## Cancel 60 % of 50,000 requests and show the pool whole (FLAGS="--requests 1000", --write)
 	$(BIN)/python -m tests.faults.cancel $(FLAGS)
+
+load: install ## Run 5,000 streams, 20,000 calls and 200 threads at once (FLAGS="--calls 1000", --write)
+	$(BIN)/python -m tests.faults.load $(FLAGS)
 
 clean: ## Remove what the other targets made
 	rm -rf dist build .venv .venv-floors .venv-peers .venv-peers-llamaindex .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

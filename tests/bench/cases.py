@@ -13,7 +13,7 @@ Way = Literal["stream", "astream", "call", "acall", "history", "construct", "fir
 
 FLOORS = ("LangChain, chunks built", "LangChain, chunks ready", "LlamaIndex, responses built")
 ALONE = ("openai", "httpx", "aiohttp", "socket")
-OURS = ("ChatVllm", "VllmLLM")
+OURS = ("ChatVllm", "ChatVllm, uvloop", "VllmLLM")
 PEERS = ("ChatOpenAI", "OpenAILike")
 APART = ("ChatVllm, a chunk an event", "VllmLLM, a chunk an event")
 ALL = (*OURS, *APART, *PEERS, *FLOORS, *ALONE)

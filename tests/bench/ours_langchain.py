@@ -1,10 +1,13 @@
 """`ChatVllm`."""
 
+import asyncio
+import importlib
+
 from langchain_vllm import ChatVllm
 
 from tests.bench.langchain_calls import LangChainSubject
 
-__all__ = ["Ours", "OursApart"]
+__all__ = ["Ours", "OursApart", "OursUvloop"]
 
 
 class Ours(LangChainSubject):
@@ -19,3 +22,17 @@ class OursApart(LangChainSubject):
 
     def construct(self, url: str) -> ChatVllm:
         return ChatVllm(base_url=url, model="m", api_key="sk", coalesce=False)
+
+
+class OursUvloop(LangChainSubject):
+    """With uvloop's event loop."""
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        """Create the event loop to measure in."""
+        loop: asyncio.AbstractEventLoop = importlib.import_module(
+            "uvloop"
+        ).new_event_loop()  # it is in the peers' environment
+        return loop
+
+    def construct(self, url: str) -> ChatVllm:
+        return ChatVllm(base_url=url, model="m", api_key="sk")

@@ -69,6 +69,7 @@ LLAMAINDEX = "import llama_index.core"
 SUBJECTS = {
     "ChatVllm": Where(OWN, "ours_langchain", "Ours", ("from langchain_vllm import ChatVllm", LANGCHAIN)),
     "ChatVllm, a chunk an event": Where(OWN, "ours_langchain", "OursApart"),
+    "ChatVllm, uvloop": Where(PEERS, "ours_langchain", "OursUvloop"),
     "ChatOpenAI": Where(PEERS, "peer_langchain", "Peer", ("from langchain_openai import ChatOpenAI", LANGCHAIN)),
     "LangChain, chunks built": Where(OWN, "floors", "LangChainBuilds"),
     "LangChain, chunks ready": Where(OWN, "floors", "LangChainReady"),

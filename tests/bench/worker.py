@@ -35,7 +35,9 @@ class Measuring:
 
     def __init__(self, subject: Any) -> None:
         self._subject = subject
-        self._loop = asyncio.new_event_loop()
+        new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+        new_event_loop = getattr(subject, "new_event_loop", asyncio.new_event_loop)
+        self._loop = new_event_loop()
         self._warm: set[str] = set()
 
     def measure(self, base: str, case: Case) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Measuring:
             return self._sum([self._read(url, tools, size) for _ in range(times)])
 
         def astream(times: int) -> dict[str, Any]:
-            counts = []
+            counts: list[tuple[int, bool]] = []
             for _ in range(times):
                 counts += self._loop.run_until_complete(self._aread(url, tools, size, case.at_once))
             return self._sum(counts)

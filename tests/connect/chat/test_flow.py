@@ -44,11 +44,11 @@ def said(content: str, finish: str = "stop", **message: Any) -> tuple[int, Any]:
     return 200, {"choices": [{"index": 0, "message": {"content": content, **message}, "finish_reason": finish}]}
 
 
-def start(capabilities: ServerCapabilities | None = None, **fields: Any) -> Steps[None]:
+def start(capabilities: ServerCapabilities | None = None, retries: int = 0, **fields: Any) -> Steps[None]:
     hello = [{"role": "user", "content": "Hi"}]
     request = ChatRequest(**{"messages": hello, "model": "m", "tools": [TOOL], **fields})
     context = CallContext(
-        policy=RetryPolicy(VllmConfig(max_retries=0), lambda: 0.5),
+        policy=RetryPolicy(VllmConfig(max_retries=retries), lambda: 0.5),
         budget=RetryBudget(),
         scrub=str,
         clock=lambda: 0.0,
@@ -195,10 +195,34 @@ def test_a_structural_tag_says_as_much_of_a_schema_as_a_server_takes() -> None:
     assert body["tools"] == [tool]
 
 
+EVEN = {"type": "object", "properties": {"x": {"type": "integer", "multipleOf": 2}}, "required": ["x"]}
+
+
+@pytest.mark.parametrize("parser", ["auto", "server"])
+@pytest.mark.parametrize(
+    ("choice", "strict", "becomes_grammar"),
+    [("required", {}, True), ("f", {}, True), (None, {"strict": True}, True), (None, {}, False)],
+)
+def test_tools_of_which_the_server_makes_a_grammar_have_a_schema_that_it_supports(
+    parser: str, choice: str | None, strict: dict[str, bool], becomes_grammar: bool
+) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": EVEN, **strict}}
+    body = first_body(start(tools=[tool], tool_choice=choice, tool_parser=parser))
+    sent = body["tools"][0]["function"]["parameters"]["properties"]["x"]
+    assert sent == ({"type": "integer"} if becomes_grammar else {"type": "integer", "multipleOf": 2})
+
+
 def test_a_name_goes_straight_to_our_parser() -> None:
     answer, asked = run(start(tool_parser="hermes"), said(CALL))
     assert called(answer) == [("f", {"x": 1})]
     assert asked[0][1]["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_whether_calls_are_parallel_is_not_sent_where_they_are_parsed_here(parallel: bool) -> None:
+    body = first_body(start(tool_parser="hermes", parallel_tool_calls=parallel))
+    assert "parallel_tool_calls" not in body
+    assert first_body(start(parallel_tool_calls=parallel))["parallel_tool_calls"] is parallel
 
 
 def test_server_switches_all_of_it_off() -> None:

@@ -92,15 +92,16 @@ def plan_request(
     profile = capabilities.profile(request.model)
     known = capabilities.of(request.model)
     if request.tool_parser == "server" or not request.tools or request.tool_choice == "none":
-        return Plan(request.body(version), _server_filter(request, capabilities))
+        return Plan(_with_sendable_tools(request).body(version), _server_filter(request, capabilities))
     if request.tool_parser != "auto":
         format_ = request.tool_parser if isinstance(request.tool_parser, Format) else find_format(request.tool_parser)
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
     format_ = auto_format() if profile.tool_format is None else find_format(profile.tool_format)
     if not known.has_tool_parser or _text_source(request, capabilities) != "content":
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
+    request = _with_sendable_tools(request)
     if known.needs_strict_tools and is_forced(request.tool_choice):
-        request = request.model_copy(update={"tools": strict_tools(request.tools)})
+        request = request.model_copy(update={"tools": strict_tools(request.tools or ())})
     new_filter = _new_filter(request, format_, capabilities, f"recovered:{format_.names[0]}", recover=True)
     return Plan(request.body(version), new_filter, works_without_server_parser=True)
 
@@ -178,6 +179,13 @@ def _forcing_constraint(
         if tag is not None:
             return {"structural_tag": tag}, True
     return {"json": forced_schema(tools, name, parallel=parallel)}, False
+
+
+def _with_sendable_tools(request: ChatRequest) -> ChatRequest:
+    """Return a request whose tools have schemas that the server accepts where it makes a grammar of them."""
+    forced = is_forced(request.tool_choice)
+    tools = [_sendable(tool) if forced or tool["function"].get("strict") else tool for tool in request.tools or ()]
+    return request if tools == (request.tools or []) else request.model_copy(update={"tools": tools})
 
 
 def _sendable(tool: dict[str, Any]) -> dict[str, Any]:

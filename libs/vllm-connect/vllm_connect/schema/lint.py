@@ -9,6 +9,7 @@ vLLM 0.32.0, each rule tried on such a server.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from vllm_connect.schema.grammar_patterns import has_lookahead, is_supported_pattern
 from vllm_connect.schema.supported import BOUNDS, FORMATS, PROPERTY_KEYWORDS, beyond_64_bits
 from vllm_connect.schema.walk import subschemas
 
@@ -107,6 +108,12 @@ def _of_type(schema: Mapping[str, Any]) -> dict[str, str]:
     if not kinds and schema.keys().isdisjoint(("enum", "const", "$ref")):
         advice = "without a type the grammar ignores it; add the type"
         found.update((word, advice) for words in TYPE_KEYWORDS.values() for word in words if word in schema)
+    pattern = schema.get("pattern")
+    if "string" in kinds and isinstance(pattern, str) and (has_lookahead(pattern) or not is_supported_pattern(pattern)):
+        found["pattern"] = (
+            "no grammar supports its lookarounds, boundaries, back references, flags or escapes; "
+            "the answer is validated when it is complete"
+        )
     if "format" in schema and schema["format"] not in FORMATS:
         found["format"] = "no grammar supports this format, and it is not validated; use a pattern"
     found.update(

@@ -10,6 +10,7 @@ Source: the xgrammar backend of vLLM 0.32.0 and 0.33.0, each rule tried on such 
 from collections.abc import Mapping
 from typing import Any
 
+from vllm_connect.schema.grammar_patterns import is_supported_pattern
 from vllm_connect.schema.walk import map_subschemas
 
 __all__ = ["BOUNDS", "FORMATS", "PROPERTY_KEYWORDS", "beyond_64_bits", "supported_part"]
@@ -58,7 +59,12 @@ def supported_part(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     kept = {name: value for name, value in schema.items() if not _is_unsupported(schema, name)}
-    if len(kept.get("patternProperties") or ()) > 1 or not {"properties", "patternProperties"} - kept.keys():
+    patterns = kept.get("patternProperties") or ()
+    if (
+        len(patterns) > 1
+        or not all(map(_is_pattern, patterns))
+        or ("properties" in kept and "patternProperties" in kept)
+    ):
         for name in ("patternProperties", "additionalProperties", "unevaluatedProperties"):
             kept.pop(name, None)  # a name that matches a pattern would now be an additional property
     if len(kept.get("allOf") or ()) > 1:
@@ -76,11 +82,18 @@ def supported_part(schema: Any) -> Any:
 def _is_unsupported(schema: Mapping[str, Any], name: str) -> bool:
     if name == "format":
         return schema[name] not in FORMATS
+    if name == "pattern":
+        return not _is_pattern(schema[name])
     if name in ("minLength", "maxLength"):
-        return "pattern" in schema or schema.get("format") in FORMATS
+        return _is_pattern(schema.get("pattern")) or schema.get("format") in FORMATS
     if name == "propertyNames":
         return not PROPERTY_KEYWORDS.isdisjoint(schema)
     return name in UNSUPPORTED or (name in BOUNDS and beyond_64_bits(schema, name))
+
+
+def _is_pattern(value: Any) -> bool:
+    """Check whether a value is a regular expression that the backend supports."""
+    return isinstance(value, str) and is_supported_pattern(value)
 
 
 def beyond_64_bits(schema: Mapping[str, Any], keyword: str) -> bool:

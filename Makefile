@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz drafts differential bench bench-transports faults soak cancel load clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz drafts mutants differential bench bench-transports faults soak cancel load clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ fuzz: install ## Fuzz the parsers and the SSE decoder with more than a million e
 
 drafts: install ## Parse a hundred thousand texts with drafted calls in their reasoning, and calls after it
 	FUZZ_FACTOR=500 $(BIN)/python -m pytest -q --timeout 0 tests/connect/parsing/test_reasoning.py -k executed_and_every
+
+mutants: install ## Break each rule of a table in a copy, and list those that no test holds (FLAGS="chat/plan.py")
+	$(BIN)/python -m tests.mutants $(FLAGS)
 
 differential: install ## Hold our parsers against the installed vLLM's, and write cookbook/formats.md
 	$(BIN)/python -m tests.live.differential --write cookbook/formats.md

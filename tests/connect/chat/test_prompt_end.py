@@ -1,11 +1,13 @@
 """Where the reasoning begins is asked once, and what follows for text and calls."""
 
 import json
+import math
 from typing import Any
 
 import pytest
-from vllm_connect import ChatRequest, ReasoningDelta, TextDelta, ToolCallDelta, fold
+from vllm_connect import ChatRequest, ConnectionFailedError, ReasoningDelta, TextDelta, ToolCallDelta, fold
 from vllm_connect.chat.capabilities import ServerCapabilities
+from vllm_connect.chat.steps import Outcome, Round, Wait
 from vllm_connect.protocol.server_info import ServerInfo
 
 from tests.connect.chat.test_flow import CALL, TOOL, called, run, said, start, steps_over
@@ -137,3 +139,23 @@ def test_the_option_is_no_longer_a_plain_switch() -> None:
 def test_the_reasoning_of_a_family_is_read_without_a_server_that_says_where_it_begins(model: str, text: str) -> None:
     answer, _ = run(start(known(), model=model, tools=None), said(text))
     assert (answer.reasoning, answer.text.lstrip(" ")) == ("Think.", "Hi.")
+
+
+def test_reasoning_with_the_effort_none_is_off_for_a_family_whose_prompt_begins_it() -> None:
+    qwq = "Qwen/QwQ-32B"
+    answer, _ = run(start(known(), model=qwq, reasoning="none", tools=None), said("Hello."))
+    assert (answer.reasoning, answer.text) == ("", "Hello.")
+    answer, _ = run(start(known(), model=qwq, reasoning="low", tools=None), said("Hm.\n</think>\n\nHello."))
+    assert (answer.reasoning, answer.text) == ("Hm.", "Hello.")
+
+
+def test_the_question_is_not_retried_and_the_request_after_it_is() -> None:
+    steps = start(known(), retries=1, model=QWEN, tools=None)
+    first = next(steps)
+    assert isinstance(first, Round)
+    assert first.request.path == "/tokenize"
+    unreachable = ConnectionFailedError("cannot connect", retryable=True)
+    second = steps.send(Outcome(unreachable, math.inf))
+    assert isinstance(second, Round)
+    assert second.request.path == "/v1/chat/completions"
+    assert isinstance(steps.send(Outcome(unreachable, math.inf)), Wait)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from vllm_connect import Format, find_format, format_names, parse_output
 from vllm_connect.parsing.bare_calls import STARTS
-from vllm_connect.parsing.forced_calls import forced_tag
+from vllm_connect.parsing.forced_calls import forced_schema, forced_tag
 from vllm_connect.parsing.reasoning import find_reasoning
+from vllm_connect.schema.validate import find_violation
 
 from tests.connect.parsing.renderers import ELEMENTS, JSON_FORMATS, ONE_CALL, TAG_FORMATS, Call
 
@@ -138,3 +139,28 @@ def test_reasoning_before_forced_calls_has_the_markers_of_the_model(
     assert [one.get("begin") for one in found] == expected
     assert all(one["end"].startswith(reasoning.end_marker) for one in found if "begin" in one)
     assert '"value": ""' not in tag
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_a_schema_forces_one_call_or_more(parallel: bool) -> None:
+    schema = forced_schema(TOOLS, None, parallel=parallel)
+    calls = [{"name": name, "parameters": arguments} for name, arguments in CALLS]
+    assert [is_valid(schema, calls[:number]) for number in (0, 1, 2)] == [False, True, parallel]
+
+
+def test_definitions_of_a_tool_are_at_the_root_of_a_forcing_schema() -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/Count"}},
+        "required": ["a"],
+        "$defs": {"Count": {"type": "integer"}},
+    }
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    schema = forced_schema([tool, *TOOLS[1:]], None, parallel=True)
+    assert [is_valid(schema, [{"name": "f", "parameters": {"a": value}}]) for value in (1, "x")] == [True, False]
+    assert "$defs" in parameters
+    assert forced_schema([tool], "f", parallel=True) == parameters
+
+
+def is_valid(schema: dict[str, Any], value: Any) -> bool:
+    return find_violation(value, schema) is None

@@ -256,3 +256,20 @@ def test_no_draft_is_executed_and_every_call_after_it_is(data: st.DataObject) ->
     answer = read(name, reasoning, text, starts_in_reasoning=starts)
     assert executed(answer) == wanted
     assert answer.text.strip() == ("" if wanted else "Hello.")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("<think>", "</think>"),
+        ("<mm:think>", "</mm:think>"),
+        ("[THINK]", "[/THINK]"),
+        ("<seed:think>", "</seed:think>"),
+        ("<longcat_think>", "</longcat_think>"),
+        ("<|channel>thought\n", "<channel|>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ],
+)
+def test_every_unambiguous_start_marker_is_detected(start: str, end: str) -> None:
+    answer = read(None, "auto", f"{start}Hm.{end}Hello.")
+    assert (answer.reasoning, answer.text) == ("Hm.", "Hello.")

@@ -92,3 +92,11 @@ def test_parse_output_repairs_on_request() -> None:
     answer = parse_output(text, "hermes", repair=True)
     assert [(call.name, call.arguments) for call in answer.tool_calls] == [("f", '{"x": 1}')]
     assert answer.metadata["repaired_tool_calls"] == [answer.tool_calls[0].id]
+
+
+def test_a_truncated_call_keeps_its_text_and_the_calls_before_it_are_repaired() -> None:
+    calls: list[Delta] = [ToolCallDelta(0, "a", "f", "{'x': 1}"), ToolCallDelta(1, "b", "f", "{'x': 2}")]
+    answer = repair([*calls, Finish("length")])
+    assert [(call.id, call.arguments) for call in answer.tool_calls] == [("a", '{"x": 1}')]
+    assert [(call.id, call.arguments) for call in answer.invalid_tool_calls] == [("b", "{'x': 2}")]
+    assert answer.metadata == {"repaired_tool_calls": ["a"]}

@@ -237,3 +237,17 @@ def test_completions_are_text() -> None:
     assert fold(read({"choices": [{"index": 0, "text": "Hi", "finish_reason": "stop"}]})) == Completion(
         text="Hi", finish_reason="stop"
     )
+
+
+def test_a_second_finish_reason_is_ignored() -> None:
+    second = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "stop_reason": 7}]}
+    assert read(calls(call(0, "f", "{}", "a")), END, second)[1:] == [Finish("tool_calls")]
+    other = {"choices": [{"index": 1, "delta": {}, "finish_reason": "length"}]}
+    assert read(END, other) == [Finish("tool_calls"), Finish("length", None, 1)]
+
+
+def test_a_new_id_without_an_index_is_another_call() -> None:
+    chunks = [calls(call(None, "f", '{"x":')), calls(call(None, None, "1}")), calls(call(None, "f", '{"x":2}', "b"))]
+    assert told(*chunks) == [("new_f_0", "f", '{"x":1}'), ("b", "f", '{"x":2}')]
+    begun = [calls(call(None, "f")), calls(call(None, "g", "{}", "b"))]
+    assert told(*begun) == [("new_f_0", "f", "{}"), ("b", "g", "{}")]

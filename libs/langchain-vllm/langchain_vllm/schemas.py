@@ -18,7 +18,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from typing_extensions import is_typeddict
-from vllm_connect.adapters import is_response_format, json_schema_format, schema_name
+from vllm_connect.adapters import find_violation, is_response_format, json_schema_format, schema_name
 
 from langchain_vllm.errors import ConfigurationError
 
@@ -134,14 +134,9 @@ def _validating(schema: dict[str, Any]) -> Callable[[str], Any]:
     """Return a parser that validates an answer against a JSON schema."""
 
     def parse(text: str) -> Any:
-        from jsonschema.exceptions import ValidationError  # noqa: PLC0415 - slow to import, and rarely needed
-        from jsonschema.validators import validator_for  # noqa: PLC0415 - the same
-
         value = json.loads(text)
-        try:
-            validator_for(schema)(schema).validate(value)
-        except ValidationError as error:
-            raise ValueError(f"{error.json_path}: {error.message}") from None
+        if problem := find_violation(value, schema):
+            raise ValueError(problem)
         return value
 
     return parse

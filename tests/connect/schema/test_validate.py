@@ -62,6 +62,13 @@ def test_no_reference_is_fetched() -> None:
             server.accept()
 
 
+@pytest.mark.parametrize("pattern", [r"^\p{L}+$", "^(?i)abc$", "(?<x>a)"])
+def test_a_pattern_of_another_dialect_is_left_to_the_server(pattern: str) -> None:
+    assert find_violation("1", {"type": "string", "pattern": pattern}) is None
+    assert find_violation(1, {"type": "string", "pattern": pattern}) == "$ violates type"
+    assert find_violation({"1": 1}, {"patternProperties": {pattern: False}}) is None
+
+
 def test_patterns_are_tried_within_bounds() -> None:
     assert find_violation("ab", {"pattern": "^b"}) == "$ violates pattern"
     assert find_violation("a" * 60 + "!", {"pattern": "^(a+)+$"}) is None

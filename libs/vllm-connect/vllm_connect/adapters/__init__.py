@@ -48,6 +48,7 @@ from vllm_connect.config.validation import refuse_unknown
 from vllm_connect.request.overrides import explicit_fields
 from vllm_connect.request.tool_choice import resolve_tool_choice
 from vllm_connect.response import metadata
+from vllm_connect.schema.validate import find_violation
 
 __all__ = [
     "CALL_ARGUMENTS",
@@ -62,6 +63,7 @@ __all__ = [
     "call_settings",
     "environment",
     "explicit_fields",
+    "find_violation",
     "is_response_format",
     "json_schema_format",
     "metadata",

@@ -16,7 +16,7 @@ SUPPORTED = re.compile(
     rf"(?:{ESCAPE}"
     rf"|\[\^?(?:{ESCAPE}|[^\]\\^])(?:{ESCAPE}|[^\]\\])*\]"  # a class
     r"|\((?!\?)|\(\?(?::|=|!|P?<[A-Za-z_]\w*>)"  # the start of a group
-    r"|\{\d{1,9}(?:,\d{0,9})?\}"  # a repetition
+    r"|\{\d{1,3}(?:,\d{0,3})?\}"  # a repetition; the grammar of a larger one cannot be compiled
     r"|[^\\\[({])*"
 )
 """A sequence of constructs; each begins with other characters, so that matching is linear."""

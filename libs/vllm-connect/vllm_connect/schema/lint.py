@@ -111,7 +111,7 @@ def _of_type(schema: Mapping[str, Any]) -> dict[str, str]:
     pattern = schema.get("pattern")
     if "string" in kinds and isinstance(pattern, str) and (has_lookahead(pattern) or not is_supported_pattern(pattern)):
         found["pattern"] = (
-            "no grammar supports its lookarounds, boundaries, back references, flags or escapes; "
+            "no grammar supports its lookarounds, boundaries, back references, flags, escapes or large repetitions; "
             "the answer is validated when it is complete"
         )
     if "format" in schema and schema["format"] not in FORMATS:

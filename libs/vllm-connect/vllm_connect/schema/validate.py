@@ -38,7 +38,9 @@ def find_violation(value: Any, schema: Mapping[str, Any]) -> str | None:
 
     validator = _validator(jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator))
     try:
-        validator.check_schema(dict(schema))
+        validator.check_schema(
+            dict(schema), format_checker=jsonschema.FormatChecker(())
+        )  # of patterns, other dialects too
         problem = next(validator(schema, registry=Registry()).iter_errors(value), None)
     except jsonschema.SchemaError as error:
         raise SchemaError(f"{error.message} at {error.json_path}") from None

@@ -17,6 +17,7 @@ REASONING = PARSING + "test_reasoning.py"
 REPAIR = PARSING + "test_repair.py"
 END_TAGS = PARSING + "test_missing_end_tags.py"
 FORCED = PARSING + "test_forced_calls.py"
+ROOM = CHAT + "test_reasoning_room.py"
 FLOW = CHAT + "test_flow.py"
 
 TABLE: dict[str, list[Row]] = {
@@ -34,14 +35,14 @@ TABLE: dict[str, list[Row]] = {
     "vllm_connect/response/completion.py": [
         ("index == last and not call.ended and", "not call.ended and", "connect/response/test_completion.py"),
         ("cut = index == last and not call.ended and", "cut = index == last and", "connect/response/test_completion.py"),
-        ("if call.ended is False else None", "if False else None", END_TAGS),
+        ("if call.ended is False else None", "if False else None", "connect/response/test_completion.py"),
         ('("", "null") and not required', '("", "null")', "connect/response/test_completion.py"),
         ("            self.text.clear()", "            pass", REASONING),
         ("name in GROWING and", "False and", "connect/response/test_completion.py"),
     ],
     "vllm_connect/response/json_extraction.py": [
-        ("        if _is_json(candidate):", "        if True:", CHAT),
-        ("        if line_end:", "        if True:", CHAT),
+        ("        if _is_json(candidate):", "        if True:", "connect/response/test_json_extraction.py"),
+        ("MOST_OPENERS = 50", "MOST_OPENERS = 500", "connect/response/test_json_extraction.py"),
     ],
     # schema: what is sent, what is validated
     "vllm_connect/schema/supported.py": [
@@ -262,6 +263,10 @@ TABLE: dict[str, list[Row]] = {
     ],
     # chat
     "vllm_connect/chat/flow.py": [
+        ("        known.reasons_in_text = True\n", "", ROOM),
+        ("any(each.reasoned_in_text for each in filters)", "False", ROOM),
+        ("parsed_by_server and any(each.called_in_text for each in filters)", "False", ROOM),
+        ("        if reason and not request.stream:", "        if reason:", ROOM),
         ("                raise  # the caller has a part of the answer", "                pass", FLOW),
         ("return usage.completion_tokens - shown > EXPECTED_OVERHEAD", "return True", FLOW),
         ("            known.drops_tool_calls = True", "            pass", FLOW),
@@ -269,6 +274,8 @@ TABLE: dict[str, list[Row]] = {
         ("if new:\n        prepared.changes", "if False:\n        prepared.changes", FLOW),
     ],
     "vllm_connect/chat/plan.py": [
+        ("or is_reasoning_off(request):", "or False:", ROOM),
+        ("forced_here = is_forced(request.tool_choice) and", "forced_here = False and", ROOM),
         ('    body.pop("parallel_tool_calls", None)', "    pass", FLOW),
         ('changes: dict[str, Any] = {"tool_choice": "none"}', "changes: dict[str, Any] = {}", FLOW),
         ("_sendable(tool) if forced or", "_sendable(tool) if", FLOW),
@@ -277,6 +284,13 @@ TABLE: dict[str, list[Row]] = {
         ("if starts is not None or supposed else _open(profile)", "if True else _open(profile)", CHAT),
         ("supposed = profile.reasoning_prefilled and not is_reasoning_off(request)", "supposed = profile.reasoning_prefilled", CHAT),
         ('"disable_any_whitespace": True}', "}", FLOW),
+    ],
+    "vllm_connect/chat/reasoning_room.py": [
+        ('answer.finish_reason != "length" or', "", ROOM),
+        ("or answer.reasoning or", "or", ROOM),
+        ("        return not answer.text.strip()", "        return False", ROOM),
+        ("        return not answer.text.strip()", "        return True", FLOW),
+        ('"max_whitespace_cnt": MOST_WHITESPACE', "", ROOM),
     ],
     "vllm_connect/chat/prompt_end.py": [
         ('request.reasoning in (False, "none")', "request.reasoning is False", CHAT + "test_prompt_end.py"),

@@ -136,3 +136,9 @@ def test_every_strict_prefix_of_arguments_is_invalid() -> None:
     whole = '{"path": "/home/user", "deep": {"list": [1, 2.5, true, null, "x\\n"]}}'
     for end in range(1, len(whole)):
         assert fold([ToolCallDelta(0, "i", "f", whole[:end]), Finish("tool_calls")]).tool_calls == ()
+
+
+def test_a_call_that_did_not_end_is_invalid_whatever_its_arguments_and_the_finish_reason() -> None:
+    completion = fold([ToolCallDelta(0, "i", "f", "{}", ended=False), Finish("tool_calls")])
+    assert completion.tool_calls == ()
+    assert "incomplete" in completion.invalid_tool_calls[0].error

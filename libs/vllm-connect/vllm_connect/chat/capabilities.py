@@ -17,6 +17,9 @@ class ModelCapabilities:
         has_tool_parser: Whether the server parses its tool calls; False once it has refused a request for that reason.
         drops_tool_calls: Whether the server's parser has deleted a call that it should have parsed.
         needs_strict_tools: Whether the server enforces the arguments of a forced call only where a tool is `strict`.
+        fails_forced_calls: Whether the server's tool parser is not the model's: it left a call in the text, or no call came of
+            a forced one.
+        reasons_in_text: Whether the server leaves the reasoning in the text, so that a grammar keeps the model from it.
         message_policy: What its chat template has complained about, and what that changes in a conversation.
         prompt_ends_in_reasoning: Whether its prompt ends inside the reasoning, by the arguments of the template; None if the
             server could not say.
@@ -25,6 +28,8 @@ class ModelCapabilities:
     has_tool_parser: bool = True
     drops_tool_calls: bool = False
     needs_strict_tools: bool = False
+    fails_forced_calls: bool = False
+    reasons_in_text: bool = False
     message_policy: MessagePolicy | None = None
     prompt_ends_in_reasoning: dict[str, bool | None] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from vllm_connect.chat.capabilities import ServerCapabilities
+from vllm_connect.chat.capabilities import ModelCapabilities, ServerCapabilities
 from vllm_connect.chat.filters.hold import HoldFilter
 from vllm_connect.chat.filters.json_extraction import JsonExtractionFilter
 from vllm_connect.chat.filters.token_ids import TokenIdsFilter
@@ -21,6 +21,7 @@ from vllm_connect.chat.plan import Plan, plan_request
 from vllm_connect.chat.prepare import PreparedMessages, prepare_messages
 from vllm_connect.chat.prompt_end import ask_prompt_end
 from vllm_connect.chat.raw_completion import completions_request
+from vllm_connect.chat.reasoning_room import is_kept_from_reasoning
 from vllm_connect.chat.schema_checks import check_schemas
 from vllm_connect.chat.steps import CallContext, Steps, fetch, probe, send
 from vllm_connect.chat.strict_tools import has_loose_tools, strictness_would_help
@@ -35,6 +36,7 @@ from vllm_connect.protocol.tokenize import detokenize_request, read_member, toke
 from vllm_connect.request.chat_request import ChatRequest
 from vllm_connect.request.json_values import encode_json
 from vllm_connect.request.server_versions import Version
+from vllm_connect.request.tool_choice import is_forced
 from vllm_connect.response.completion import Completion, fold_choices
 from vllm_connect.response.deltas import (
     Delta,
@@ -161,7 +163,8 @@ def ask(
         yield from ask_prompt_end(request, context, version)
         plan = plan_request(request, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
         may_be_loose = plan.works_without_server_parser and has_loose_tools(request) and not known.needs_strict_tools
-        held = HoldFilter(*(ANYTHING if may_be_loose and not request.stream else hold))
+        may_be_retried = (may_be_loose or plan.may_prevent_reasoning) and not request.stream
+        held = HoldFilter(*(ANYTHING if may_be_retried else hold))
         try:
             stages = stages_of(request, held, spent)
             reader = yield from send_plan(plan, request, prepared, stages, context)
@@ -179,12 +182,12 @@ def ask(
             raise
         capabilities.accepts_structural_tags = structural_tags and capabilities.accepts_structural_tags
         answer = Answer(request, prepared, reader, held, spent, [])
-        if may_be_loose and strictness_would_help(request, answer.completions()):
-            known.needs_strict_tools = True
-            if not request.stream:
-                spent = total_usage(spent, reader)
-                yield [Metadata({"retry_reason": "the arguments of a forced call did not match their schema"})]
-                continue
+        learn_from_text(plan, reader, known)
+        reason = reason_for_another_form(plan, answer, known, may_be_loose=may_be_loose)
+        if reason and not request.stream:
+            spent = total_usage(spent, reader)
+            yield [Metadata({"retry_reason": reason})]
+            continue
         if dropped_tool_call(reader):
             known.drops_tool_calls = True
             spent = total_usage(spent, reader)
@@ -294,6 +297,27 @@ def works_without_structural_tag(error: VllmError, plan: Plan) -> bool:
 
 
 # Strategies after an answer
+
+
+def reason_for_another_form(plan: Plan, answer: Answer, known: ModelCapabilities, *, may_be_loose: bool) -> str | None:
+    """Learn what an answer shows of the server's grammars; return why another form of the request may do better."""
+    request, answers = answer.request, answer.completions()
+    if may_be_loose and strictness_would_help(request, answers):
+        known.needs_strict_tools = True
+        return "the arguments of a forced call did not match their schema"
+    if plan.may_prevent_reasoning and is_kept_from_reasoning(request, answers):
+        known.reasons_in_text = True
+        known.fails_forced_calls = known.fails_forced_calls or is_forced(request.tool_choice)
+        return "a grammar kept the model from reasoning before its answer"
+    return None
+
+
+def learn_from_text(plan: Plan, reader: AnswerReader, known: ModelCapabilities) -> None:
+    """Learn from an answer's text whether it had reasoning, or a call, that the server's parsers should have read."""
+    filters = [each for each in reader.filters.values() if isinstance(each, ToolParsingFilter)]
+    known.reasons_in_text = known.reasons_in_text or any(each.reasoned_in_text for each in filters)
+    parsed_by_server = plan.works_without_server_parser
+    known.fails_forced_calls |= parsed_by_server and any(each.called_in_text for each in filters)
 
 
 def dropped_tool_call(reader: AnswerReader) -> bool:

@@ -16,7 +16,7 @@ from vllm_connect.parsing.reasoning import Reasoning
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
-__all__ = ["forced_format", "forced_schema", "forced_tag"]
+__all__ = ["answer_tag", "forced_format", "forced_schema", "forced_tag"]
 
 EMPTY = {"type": "object", "properties": {}}
 
@@ -56,6 +56,20 @@ def forced_tag(
         "stop_after_first": not parallel,
     }
     elements = [*_constant(markup.before), calls, *_constant(markup.after)]
+    return answer_tag(elements, reasoning, starts_in_reasoning=starts_in_reasoning)
+
+
+def answer_tag(elements: list[dict[str, Any]], reasoning: Reasoning | None, *, starts_in_reasoning: bool | None) -> str:
+    """Build the structural tag of an answer that reasoning may precede.
+
+    Args:
+        elements: The elements of the answer.
+        reasoning: As for `forced_tag`.
+        starts_in_reasoning: As for `forced_tag`.
+
+    Returns:
+        The tag, JSON text.
+    """
     thoughts = _thoughts(reasoning, starts_in_reasoning) if reasoning is not None else []
     answers = [{"type": "sequence", "elements": [*before, *elements]} for before in ([], *thoughts)]
     if starts_in_reasoning and thoughts:

@@ -93,6 +93,16 @@ class ToolParsingFilter:
             deltas = [passed for each in deltas for passed in following.push(each)]
         return deltas
 
+    @property
+    def reasoned_in_text(self) -> bool:
+        """Whether the text had reasoning that the server did not split off."""
+        return self._reasoned and not self._server_reasoned
+
+    @property
+    def called_in_text(self) -> bool:
+        """Whether the text had a call that the server did not parse."""
+        return self._parser is not None and self._parser.calls > 0
+
     def finish(self) -> list[Delta]:
         """Return what was held back."""
         end, self.empty_end = self.empty_end, []

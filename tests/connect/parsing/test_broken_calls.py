@@ -72,11 +72,44 @@ def test_the_call_after_a_broken_one_is_read(name: str) -> None:
 
 @EVERY
 def test_a_call_broken_in_its_midst_does_not_leave_its_tags_as_text(name: str) -> None:
-    whole = render(name, ("f", {"zone": "north", "n": 1}), ("g", {"zone": "south"}))
-    answer = read(name, without_end_tag(name, whole, "north") + "\nDone.")
+    whole = render(name, ("f", {"zone": "north", "other": 1}), ("g", {"zone": "south"}))
+    answer = read(name, without_end_tag(name, whole, "north").replace("north", "north\n") + "\nDone.")
     assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("g", {"zone": "south"})]
     assert [call.name for call in answer.invalid_tool_calls] == ["f"]
     assert answer.text.strip() == "Done."
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("qwen3_coder", "</function>\n"),
+        ("mimo", "</function>\n"),
+        ("seed_oss", "</function>\n"),
+        ("minimax_m2", "</invoke>\n"),
+        ("dots", "</invoke>\n"),
+        ("minicpm5", "</function>"),
+        ("muse", "</atem:invoke>"),
+        ("kimi_k3", "<|close|>call<|sep|>"),
+        ("deepseek_v32", "</｜DSML｜invoke>\n"),
+        ("deepseek_v41", "</｜DSML｜ invoke>\n"),
+    ],
+)
+def test_a_missing_end_tag_of_a_call_is_no_loss_if_the_next_call_or_the_end_of_the_block_follows(
+    name: str, end: str
+) -> None:
+    calls = [("f", {"zone": "north", "n": 1}), ("g", {"zone": "south"})]
+    text = render(name, *calls)
+    assert text.count(end) == len(calls)
+    answer = read(name, text.replace(end, "", 1) + "\nDone.")
+    assert [(call.name, call.parsed()) for call in answer.tool_calls] == calls
+    assert answer.text.strip() == "Done."
+
+
+@pytest.mark.parametrize("name", ["qwen3_coder", "minicpm5"])
+def test_a_start_tag_without_parameters_and_end_is_not_a_call(name: str) -> None:
+    start = render(name, ("f", {}))
+    start = start[start.index("<function") : start.index("</function>")]
+    assert read(name, f"Write {start} or {start.replace('f', 'g')} here.").tool_calls == ()
 
 
 @pytest.mark.parametrize("name", ["qwen3_coder", "glm45", "minimax_m2", "deepseek_v4"])

@@ -68,11 +68,23 @@ def read(name: str, text: str, tools: list[dict[str, Any]] | None) -> Completion
 @EVERY
 @pytest.mark.parametrize("tools", [TOOLS, None], ids=["known", "unknown"])
 def test_the_next_parameter_is_not_part_of_a_value(name: str, tools: list[dict[str, Any]] | None) -> None:
-    answer = read(name, without_end_tag(name, [("f", {"a": "one", "b": "two"})], "one"), tools)
+    text = without_end_tag(name, [("f", {"a": "one", "b": "two"})], "one")
+    answer = read(name, text, tools)
+    if tools is not None and re.search(r"one\n+<|one<[|｜]", text):
+        assert [call.parsed() for call in answer.tool_calls] == [{"a": "one", "b": "two"}]
+        assert (answer.invalid_tool_calls, answer.text) == ((), "")
+        return
     assert answer.tool_calls == ()
     (call,) = answer.invalid_tool_calls
     assert "one" in call.arguments
     assert "two" in call.arguments + answer.text
+
+
+@EVERY
+def test_a_parameter_that_the_call_has_already_does_not_end_a_value(name: str) -> None:
+    text = without_end_tag(name, [("f", {"b": "zero", "a": "one\n", "code": "two"})], "one\n")
+    again = text.replace(start_tag(name, "code"), start_tag(name, "b"))
+    assert read(name, again, TOOLS).tool_calls == ()
 
 
 @EVERY

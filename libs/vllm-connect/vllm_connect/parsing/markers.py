@@ -7,7 +7,34 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-__all__ = ["Markers", "compile_markers"]
+__all__ = ["TURN_ENDS", "Markers", "compile_markers"]
+
+TURN_ENDS = (
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|eot|>",
+    "<|end|>",
+    "<|return|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|endofturn|>",
+    "[|endofturn|]",
+    "<|end_of_turn|>",
+    "<end_of_turn>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<|user|>",
+    "<|observation|>",
+    "<|role_end|>",
+    "<turn|>",
+    "<|tool_response>",
+    "<｜end▁of▁sentence｜>",
+    "<seed:eos>",
+    "[e~[",
+    "</s>",
+    "<eos>",
+)
+"""Special tokens with which models end a turn; at the end of a text they are markup."""
 
 
 class Markers:

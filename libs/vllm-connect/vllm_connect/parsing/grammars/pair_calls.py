@@ -5,9 +5,11 @@ The values are bare text, converted by the tool's schema; whitespace between the
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 
+from vllm_connect.parsing.grammars.broken_calls import skip_broken_call
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
-from vllm_connect.parsing.grammars.tag_calls import Arguments, runs_on
+from vllm_connect.parsing.grammars.parameters import Arguments, ParameterTags
 from vllm_connect.parsing.scanner import MAX_NAME, WHITESPACE, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
@@ -46,7 +48,9 @@ class PairCalls:
             if not inside and not (yield from scanner.accept(self.call_start)):
                 return False
             complete = yield from self._call(scanner, tools)
-            if complete is None or (not complete and not (yield from self._skip_broken(scanner))):
+            if complete is None:
+                return False
+            if not complete and not (yield from skip_broken_call(scanner, (self.call_end,), self.block_ends)):
                 return False
             inside = False
             if not self.block_ends:
@@ -58,14 +62,6 @@ class PairCalls:
                 if not following and space:
                     scanner.emit_text(space)
                 return True
-
-    def _skip_broken(self, scanner: Scanner) -> Reading[bool]:
-        """Read the rest of a broken call as its arguments; return False if the text ends before the call does."""
-        mark = yield from scanner.forward_until((self.call_end, *self.block_ends), scanner.emit_arguments)
-        if mark and mark != self.call_end:
-            scanner.unread(mark)
-        scanner.break_call()
-        return bool(mark)
 
     def _call(self, scanner: Scanner, tools: Tools) -> Reading[bool | None]:
         """Read a call; return whether it was complete, None if it was not one."""
@@ -99,41 +95,25 @@ class PairCalls:
         if not (yield from scanner.accept(self.value_start)):
             arguments.add_broken(key, "")
             return False
-        value, mark = yield from self._value(scanner)
-        if mark == self.call_end:
-            found = tools.coerced_strictly(name, key, value)
-            scanner.unread(mark)
-            if found is None:
-                arguments.add_broken(key, value)
-                return False
-            arguments.add(key, found)
-            return True
-        if not mark or self._runs_on(value, tools):
-            arguments.add_broken(key, value + mark)
-            return False
-        arguments.add(key, tools.coerced(name, key, value))
-        return True
+        return (
+            yield from self._tags.read_value(
+                scanner,
+                tools,
+                name,
+                key,
+                arguments,
+                lambda value: arguments.add(key, tools.coerced(name, key, value)),
+                self._has_stray_key,
+            )
+        )
 
-    def _value(self, scanner: Scanner) -> Reading[tuple[str, str]]:
-        """Read a value up to its end tag, or to the end of its call where its own is missing."""
-        pieces: list[str] = []
-        while True:
-            piece, mark = yield from scanner.read_until(self.value_end, self.call_end)
-            pieces.append(piece)
-            if mark != self.call_end:
-                return "".join(pieces), mark
-            space = yield from scanner.skip_whitespace()
-            following = yield from scanner.accept(*self.block_ends, self.call_start)
-            if following or not (yield from scanner.peek()):
-                scanner.unread(following)
-                scanner.unread(space)
-                return "".join(pieces), mark
-            pieces += [mark, space]
+    @cached_property
+    def _tags(self) -> ParameterTags:
+        following = (*self.block_ends, self.call_start)
+        return ParameterTags(self.key_start, self.key_end, self.value_end, self.call_end, following, str.strip)
 
-    def _runs_on(self, value: str, tools: Tools) -> bool:
-        """Check whether a value contains another pair's key and the start of its value, or the end of a key and that."""
-        if runs_on(value, self.key_start, self.key_end, str.strip, tools):
-            return True
+    def _has_stray_key(self, value: str) -> bool:
+        """Check whether a value contains the end of another pair's key, whose start is damaged, and the start of its value."""
         parts = value.split(self.key_end)
         return any(
             self.key_start not in before and after.lstrip(WHITESPACE).startswith(self.value_start)

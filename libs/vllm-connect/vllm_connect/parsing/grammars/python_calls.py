@@ -11,7 +11,7 @@ import re
 
 from vllm_connect.parsing.format import Block
 from vllm_connect.parsing.grammars.json_calls import end_marker
-from vllm_connect.parsing.grammars.tag_calls import Arguments
+from vllm_connect.parsing.grammars.parameters import Arguments
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 from vllm_connect.parsing.values import quote

@@ -8,7 +8,7 @@ code fence, it is quoted.
 from collections.abc import Callable
 
 from vllm_connect.parsing.grammars.json_calls import json_bare
-from vllm_connect.parsing.scanner import Reading, Scanner
+from vllm_connect.parsing.scanner import Reading, Scanner, within_sentence
 from vllm_connect.parsing.tool_schemas import Tools
 
 __all__ = ["STARTS", "Lines", "bare_answer"]
@@ -16,9 +16,6 @@ __all__ = ["STARTS", "Lines", "bare_answer"]
 FENCE = "```"
 STARTS = ("{", "[", FENCE, "<tools>")
 """What an answer that is a bare call may begin with."""
-
-INSIDE = frozenset("`'\",(=-*/|<[{")
-"""Characters beside letters and digits after which a sentence goes on."""
 
 ENDS = (FENCE, "</tools>")
 LANGUAGES = ("json", "tool_call", "tool_code")
@@ -78,5 +75,4 @@ class Lines:
     @property
     def may_call(self) -> bool:
         """Whether a bare call may begin here."""
-        quoted = self._last.isalnum() or self._last in INSIDE
-        return not self._in_fence and not (self._line and quoted)
+        return not self._in_fence and not (self._line and within_sentence(self._last))

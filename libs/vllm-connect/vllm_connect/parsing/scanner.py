@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from vllm_connect.parsing.markers import Markers, compile_markers
 from vllm_connect.response.deltas import Delta, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
 
-__all__ = ["MAX_NAME", "WHITESPACE", "Reading", "Scanner"]
+__all__ = ["MAX_NAME", "WHITESPACE", "Reading", "Scanner", "within_sentence"]
 
 T = TypeVar("T")
 Reading = Generator[None, None, T]
@@ -31,8 +31,21 @@ MANY = 1 << 62
 
 WHITESPACE = " \t\r\n"
 
+NEAR = 8
+"""Characters before a block that show whether it stands within a sentence."""
+
 COMPLETING = ("", "}", "]", '"')
 """Remainders of a broken call that would make its arguments look complete."""
+
+
+INSIDE = frozenset("`'\",(=-*/|<[{")
+"""Characters beside letters and digits after which a sentence goes on."""
+
+
+def within_sentence(text: str) -> bool:
+    """Check whether a sentence goes on after a text, so that markup there is quoted."""
+    last = text.rstrip(" \t")[-1:]
+    return last.isalnum() or last in INSIDE
 
 
 def _shorten(pieces: list[str] | None, count: int) -> None:
@@ -75,6 +88,7 @@ class Scanner:
         self._held: list[Delta] | None = None
         self._calls_before = 0
         self._in_call = False
+        self._last = ""
         self.deltas: list[Delta] = []
         self.record: list[str] | None = None
         self.calls = 0
@@ -94,6 +108,11 @@ class Scanner:
         return len(self._text) - self._at
 
     @property
+    def in_call(self) -> bool:
+        """Whether a call was started and not ended."""
+        return self._in_call
+
+    @property
     def ends_with_call(self) -> bool:
         """Whether nothing but ignored characters follows the last call."""
         return self._after_call
@@ -107,6 +126,7 @@ class Scanner:
         """Record text that was emitted as it was; nothing else may be waiting."""
         self.steps += len(pieces)
         self._dropped += sum(map(len, pieces))
+        self._last = self._last + "".join(pieces)
         if self.record is not None:
             self.record.extend(pieces)
 
@@ -290,6 +310,7 @@ class Scanner:
 
     def emit_text(self, piece: str) -> None:
         """Emit text; whitespace between two calls, or after the last, is dropped."""
+        self._last = self._last[-NEAR:] + piece
         if self._after_call:
             self._space.append(piece)
             if not piece.strip(self._ignored_between):
@@ -350,9 +371,22 @@ class Scanner:
         self._clear_tape()
 
     def break_call(self) -> None:
-        """End the current call as a broken one."""
+        """End the current call as a broken one; what was consumed and not emitted is a piece of its arguments."""
         self._in_call = False
+        piece = "".join(self._tape or ()) if self._held is None else ""
+        if piece.strip() not in COMPLETING:
+            self.emit_arguments(piece)
         self._clear_tape()
+
+
+    def drop_markup(self) -> None:
+        """Drop what was consumed and not emitted: it was markup, even if the rest of the block is text."""
+        self._clear_tape()
+
+    def drop_empty_block(self) -> None:
+        """Drop the current block, which has nothing between its markers; within a sentence it is quoted, and text."""
+        if not within_sentence(self._last[-NEAR:]):
+            self.commit()
 
     def _clear_tape(self) -> None:
         """Drop the record of what was consumed, since it was emitted, unless all of it may still turn out to be text."""

@@ -5,9 +5,9 @@ from vllm_connect.parsing.grammars.header_calls import header_calls
 
 FORMAT = Format(
     names=("deepseek_v31",),
-    start_markers=("<｜tool▁calls▁begin｜>",),
+    start_markers=("<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>"),
     block=header_calls(
-        "<｜tool▁call▁begin｜>", ("<｜tool▁sep｜>",), ("<｜tool▁call▁end｜>",), ("<｜tool▁calls▁end｜>",)
+        ("<｜tool▁call▁begin｜>",), ("<｜tool▁sep｜>",), ("<｜tool▁call▁end｜>",), ("<｜tool▁calls▁end｜>",)
     ),
     forced=CallMarkup(
         "<｜tool▁call▁begin｜>{name}<｜tool▁sep｜>",

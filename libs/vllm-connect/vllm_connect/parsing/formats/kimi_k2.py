@@ -1,7 +1,7 @@
 r"""Kimi K2.
 
 `<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{"x": 1}<|tool_call_end|>`, ended
-by `<|tool_calls_section_end|>`. The header is the call's id, and the template expects it unchanged.
+by `<|tool_calls_section_end|>`; the section's markers may be missing. The header is the call's id, and the template expects it unchanged.
 """
 
 from vllm_connect.parsing.format import CallMarkup, Format
@@ -22,9 +22,9 @@ def _call_id(name: str, index: int, random: str) -> str:
 
 FORMAT = Format(
     names=("kimi_k2",),
-    start_markers=("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>"),
+    start_markers=("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>", "<|tool_call_begin|>"),
     block=header_calls(
-        "<|tool_call_begin|>",
+        ("<|tool_call_begin|>",),
         ("<|tool_call_argument_begin|>",),
         ("<|tool_call_end|>",),
         ("<|tool_calls_section_end|>", "<|tool_call_section_end|>"),

@@ -28,6 +28,7 @@ def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
             return True
         if not mark or not (yield from _call(scanner, tools)):
             return False
+        scanner.drop_markup()
         yield from scanner.skip_whitespace()
         if not (yield from scanner.peek()):
             return True
@@ -43,7 +44,8 @@ def _call(scanner: Scanner, tools: Tools) -> Reading[bool]:
     elements = _elements(text) if mark else None
     if elements is None:
         scanner.emit_arguments("{" + text)
-        return False
+        scanner.break_call()
+        return bool(mark)
     scanner.emit_arguments(_Converter(tools.schema(name)).object(elements)[:-1])
     scanner.end_call("}")
     return True

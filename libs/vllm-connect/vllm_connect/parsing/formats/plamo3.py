@@ -19,7 +19,7 @@ FORMAT = Format(
     names=("plamo3",),
     start_markers=("<|plamo:begin_tool_requests:plamo|>",),
     block=header_calls(
-        "<|plamo:begin_tool_request:plamo|>",
+        ("<|plamo:begin_tool_request:plamo|>", NAME),
         ("<|plamo:end_tool_name:plamo|>",),
         ("<|plamo:end_tool_arguments:plamo|>", "<|plamo:end_tool_request:plamo|>"),
         ("<|plamo:end_tool_requests:plamo|>",),

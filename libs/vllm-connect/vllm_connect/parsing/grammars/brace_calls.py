@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from vllm_connect.parsing.grammars.broken_calls import skip_empty_block
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
 from vllm_connect.parsing.grammars.json_calls import end_marker
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
@@ -50,6 +51,8 @@ class BraceCalls:
     def __call__(self, scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         """Read a call after its start marker."""
         del marker
+        if (yield from skip_empty_block(scanner, self.end_markers)):
+            return False
         yield from scanner.skip_whitespace()
         if not (yield from scanner.accept("call:")):
             yield from scanner.accept(":")

@@ -7,11 +7,12 @@ arrive.
 from collections.abc import Callable
 
 from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.grammars.broken_calls import skip_broken_call
 from vllm_connect.parsing.grammars.json_text import forward_json_value
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
-__all__ = ["header_call", "header_calls", "is_key", "is_name", "named_call"]
+__all__ = ["call_block", "header_call", "header_calls", "is_key", "is_name", "named_call"]
 
 
 def is_name(text: str) -> bool:
@@ -68,7 +69,7 @@ def named_call(scanner: Scanner, name: str, call_id: str | None = None) -> Readi
 
 
 def header_calls(
-    call_start: str,
+    call_starts: tuple[str, ...],
     separators: tuple[str, ...],
     call_ends: tuple[str, ...],
     block_ends: tuple[str, ...],
@@ -76,33 +77,71 @@ def header_calls(
     read_header: Callable[[str], tuple[str, str | None]] = lambda text: (text.strip(), None),
     fences: tuple[str, ...] = (),
 ) -> Block:
-    """Build a block of calls, each between its own markers.
+    """Build a block of calls with headers; see `call_block` and `header_call`."""
+
+    def read_call(scanner: Scanner) -> Reading[bool]:
+        return (yield from header_call(scanner, separators, read_header=read_header, fences=fences))
+
+    return call_block(read_call, call_starts, call_ends, block_ends)
+
+
+def call_block(
+    read_call: Callable[[Scanner], Reading[bool]],
+    call_starts: tuple[str, ...],
+    call_ends: tuple[str, ...],
+    block_ends: tuple[str, ...],
+) -> Block:
+    """Build a block of calls, each between its own markers; other text between them is text.
 
     Args:
-        call_start: Begins a call; it may be the start marker of the block.
-        separators: End a header.
+        read_call: Reads a call after its start marker; returns whether it was whole.
+        call_starts: Begin a call; they may be start markers of the block.
         call_ends: End a call.
         block_ends: End the block.
-        read_header: As for `header_call`.
-        fences: As for `header_call`.
     """
 
     def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del tools
-        yield from scanner.skip_whitespace()
-        if marker != call_start and not (yield from scanner.accept(call_start)):
-            return False
-        while True:
-            if not (yield from header_call(scanner, separators, read_header=read_header, fences=fences)):
-                return False
+        calls = scanner.calls
+        text, mark = "", marker
+        if marker not in call_starts:
+            text, mark = yield from _text_between(scanner, call_starts, block_ends, marker)
+        while mark in call_starts:
+            before = scanner.calls
+            if not (yield from read_call(scanner)):
+                if scanner.calls == before:
+                    return False
+                if not (yield from skip_broken_call(scanner, call_ends, (*call_starts, *block_ends))):
+                    return False
             yield from scanner.skip_whitespace()
-            for fence in fences:
-                if fence.startswith("```") and (yield from scanner.accept("```")):
-                    yield from scanner.skip_whitespace()
             while (yield from scanner.accept(*call_ends)):
                 yield from scanner.skip_whitespace()
-            following = yield from scanner.accept(call_start, *block_ends)
-            if following != call_start:
-                return True
+            if text.strip():
+                scanner.emit_text(text)
+            scanner.drop_markup()
+            text, mark = yield from _text_between(scanner, call_starts, block_ends, marker)
+        if mark and scanner.calls == calls and not text.strip():
+            scanner.drop_empty_block()
+        elif mark and text.strip():
+            scanner.emit_text(text)
+        return True
 
     return block
+
+
+def _text_between(
+    scanner: Scanner, call_starts: tuple[str, ...], block_ends: tuple[str, ...], marker: str
+) -> Reading[tuple[str, str]]:
+    """Read text before a call, or the end of a block, and what ended it; text that neither ends stays in the scanner.
+
+    Args:
+        scanner: The scanner.
+        call_starts: Begin a call.
+        block_ends: End the block.
+        marker: Began the block; another one begins another block.
+    """
+    text, mark = yield from scanner.read_until(*dict.fromkeys((*call_starts, *block_ends, marker)), limit=MAX_NAME)
+    if mark in call_starts or mark in block_ends:
+        return text, mark
+    scanner.unread(text + mark)
+    return "", ""

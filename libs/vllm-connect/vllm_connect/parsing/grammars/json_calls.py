@@ -8,6 +8,7 @@ between them cannot look complete.
 from collections.abc import Callable
 
 from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.grammars.broken_calls import end_broken_call, skip_empty_block
 from vllm_connect.parsing.grammars.json_text import forward_json_rest, forward_json_value, read_json_string
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
@@ -133,7 +134,7 @@ class _Call:
 def _forward_as_text(scanner: Scanner, depth: int) -> Reading[None]:
     """Emit what was read, and the rest of the brackets around it, as text."""
     scanner.rollback()
-    end = yield from forward_json_rest(scanner, depth, scanner.emit_text)
+    end = yield from forward_json_rest(scanner, depth, scanner.emit_text, is_text=True)
     if end:
         scanner.emit_text(end)
 
@@ -171,11 +172,13 @@ def json_objects(*end_markers: str, item: Item = call_object, before: tuple[str,
 
     def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del marker, tools
+        if (yield from skip_empty_block(scanner, end_markers)):
+            return False
         yield from scanner.skip_whitespace()
         if before and (yield from scanner.accept(*before)):
             yield from scanner.skip_whitespace()
         if not (yield from item(scanner)):
-            return False
+            return (yield from end_broken_call(scanner, end_markers))
         yield from end_marker(scanner, end_markers)
         return True
 
@@ -192,14 +195,17 @@ def json_array(*end_markers: str, item: Item = call_object) -> Block:
 
     def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del marker, tools
+        if (yield from skip_empty_block(scanner, end_markers)):
+            return False
         yield from scanner.skip_whitespace()
         if (yield from scanner.peek()) == "{":
             complete = yield from item(scanner)
         else:
             complete = yield from items(scanner, item)
-        if complete:
-            yield from end_marker(scanner, end_markers)
-        return complete
+        if not complete:
+            return (yield from end_broken_call(scanner, end_markers))
+        yield from end_marker(scanner, end_markers)
+        return True
 
     return block
 

@@ -10,6 +10,7 @@ __all__ = ["forward_json_rest", "forward_json_value", "read_json_string"]
 
 _IN_STRING = re.compile(r'["\\]')
 _OUTSIDE = re.compile(r'["{}\[\]]')
+_OUTSIDE_OR_MARKER = re.compile(r'["{}\[\]<]')
 _SCALAR_END = re.compile(r"[,}\]\s<]")
 
 
@@ -64,16 +65,26 @@ def forward_json_value(scanner: Scanner, sink: Callable[[str], None]) -> Reading
             return None
 
 
-def forward_json_rest(scanner: Scanner, depth: int, sink: Callable[[str], None]) -> Reading[str | None]:
-    """Forward the rest of an object or array, from inside `depth` of them; see `forward_json_value`."""
+def forward_json_rest(
+    scanner: Scanner, depth: int, sink: Callable[[str], None], *, is_text: bool = False
+) -> Reading[str | None]:
+    """Forward the rest of an object or array, from inside `depth` of them; see `forward_json_value`.
+
+    It breaks off before a `<` that is not in a string, which may begin a marker, unless it is forwarded as text.
+    """
+    pattern = _OUTSIDE if is_text else _OUTSIDE_OR_MARKER
     while True:
-        before, mark = scanner.search(_OUTSIDE)
+        before, mark = scanner.search(pattern)
         if not mark:
             if piece := scanner.consume(before):
                 sink(piece)
             if not (yield from scanner.more()):
                 return None
             continue
+        if mark == "<":
+            if before:
+                sink(scanner.consume(before))
+            return None
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(mark, 0)
         if depth <= 0 and mark != '"':
             if before:

@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
-from vllm_connect.parsing.grammars.broken_calls import skip_broken_call
+from vllm_connect.parsing.grammars.broken_calls import skip_broken_call, skip_empty_block
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
 from vllm_connect.parsing.grammars.parameters import Arguments, ParameterTags
 from vllm_connect.parsing.scanner import MAX_NAME, WHITESPACE, Reading, Scanner
@@ -43,6 +43,8 @@ class PairCalls:
     def __call__(self, scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         """Read a block after its start marker."""
         inside = marker == self.call_start
+        if (yield from skip_empty_block(scanner, (self.call_end,) if inside else self.block_ends)):
+            return False
         while True:
             yield from scanner.skip_whitespace()
             if not inside and not (yield from scanner.accept(self.call_start)):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from vllm_connect.parsing.grammars.broken_calls import skip_broken_call
+from vllm_connect.parsing.grammars.broken_calls import skip_broken_call, skip_empty_block
 from vllm_connect.parsing.grammars.header_calls import is_key, is_name
 from vllm_connect.parsing.grammars.parameters import Arguments, ParameterTags
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
@@ -66,6 +66,8 @@ class TagCalls:
     def __call__(self, scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         """Read a block after its start marker."""
         inside = marker == self.call_start
+        if not inside and (yield from skip_empty_block(scanner, self.block_ends)):
+            return False
         while True:
             if not inside:
                 yield from self._accept_each(scanner, self.before)

@@ -1,0 +1,123 @@
+"""Blocks of calls: empty ones, text between their calls, missing outer markers, and the calls after a broken one."""
+
+from typing import Any
+
+import pytest
+from vllm_connect import Completion, OutputParser, find_format, fold
+
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": name, "parameters": {"properties": {"x": {"type": "integer"}}}}}
+    for name in ("f", "g")
+]
+
+
+def read(name: str, text: str, reasoning: str | None = None) -> Completion:
+    answers = []
+    for pieces in ([text], list(text), [text[: len(text) // 2], text[len(text) // 2 :]]):
+        parser = OutputParser(name, reasoning, TOOLS, new_id=lambda tool, index: f"{tool}{index}")
+        answers.append(fold([d for piece in pieces for d in parser.push(piece)] + parser.finish(), tools=TOOLS))
+    assert answers[0] == answers[1] == answers[2]
+    return answers[0]
+
+
+def calls(answer: Completion) -> list[tuple[str, Any]]:
+    return [(call.name, call.parsed()) for call in answer.tool_calls]
+
+
+EMPTY = {
+    "hermes": "<tool_call>\n</tool_call>",
+    "qwen3_coder": "<tool_call></tool_call>",
+    "glm45": "<tool_call></tool_call>",
+    "jamba": "<tool_calls></tool_calls>",
+    "gemma4": "<|tool_call><tool_call|>",
+    "kimi_k2": "<|tool_calls_section_begin|>\n<|tool_calls_section_end|>",
+    "deepseek_v3": "<｜tool▁calls▁begin｜><｜tool▁calls▁end｜>",
+    "minimax_m2": "<minimax:tool_call>\n</minimax:tool_call>",
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_block_is_markup_and_within_a_sentence_text(name: str) -> None:
+    block = EMPTY[name]
+    assert read(name, f"{block}Hello.") == Completion(text="Hello.")
+    assert read(name, f"Hello.\n{block}") == Completion(text="Hello.\n")
+    for quoted in (f"Calls stand in {block} tags.", f"See `{block}`."):
+        assert read(name, quoted) == Completion(text=quoted)
+
+
+KIMI = "<|tool_call_begin|>functions.NAME:0<|tool_call_argument_begin|>{ARGUMENTS}<|tool_call_end|>"
+V31 = "<｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{ARGUMENTS}<｜tool▁call▁end｜>"
+V3 = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>NAME\n```json\n{ARGUMENTS}\n```<｜tool▁call▁end｜>"
+HEADERS = {
+    "kimi_k2": ("<|tool_calls_section_begin|>", KIMI, "<|tool_calls_section_end|>"),
+    "deepseek_v31": ("<｜tool▁calls▁begin｜>", V31, "<｜tool▁calls▁end｜>"),
+    "deepseek_v3": ("<｜tool▁calls▁begin｜>", V3, "<｜tool▁calls▁end｜>"),
+}
+
+
+def header(name: str, tool: str, arguments: str) -> str:
+    return HEADERS[name][1].replace("NAME", tool).replace("{ARGUMENTS}", arguments)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_text_between_calls_is_text(name: str) -> None:
+    start, _, end = HEADERS[name]
+    one, two = header(name, "f", '{"x": 1}'), header(name, "g", "{}")
+    answer = read(name, f"{start} First {one} then {two} last {end}Done.")
+    assert calls(answer) == [("f", {"x": 1}), ("g", {})]
+    assert answer.text.split() == ["First", "then", "last", "Done."]
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_the_call_after_a_broken_one_is_read(name: str) -> None:
+    start, _, end = HEADERS[name]
+    broken, whole = header(name, "f", '{"x": 1'), header(name, "g", '{"x": 2}')
+    answer = read(name, f"{start}{broken}{whole}{end}Done.")
+    assert calls(answer) == [("g", {"x": 2})]
+    assert [(call.name, call.arguments.strip("\n`")) for call in answer.invalid_tool_calls] == [("f", '{"x": 1')]
+    assert answer.text == "Done."
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_the_outer_markers_may_be_missing(name: str) -> None:
+    answer = read(name, "Hi " + header(name, "f", '{"x": 1}'))
+    assert (calls(answer), answer.text) == ([("f", {"x": 1})], "Hi ")
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_the_header_of_a_call_that_never_came_leaves_no_markup_of_the_call_before(name: str) -> None:
+    start = HEADERS[name][0]
+    begun = header(name, "g", "")[:-30].partition("g")[0]
+    answer = read(name, start + header(name, "f", '{"x": 1}') + begun)
+    assert calls(answer) == [("f", {"x": 1})]
+    assert answer.text == begun
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("hermes", '<tool_call>{"name": "f", "arguments": {"x": 1</tool_call>\n<tool_call>{"name": "g", "arguments": {}}</tool_call>'),
+        ("longcat", '<longcat_tool_call>{"name": "f", "arguments": {"x": 1}</longcat_tool_call><longcat_tool_call>{"name": "g"}</longcat_tool_call>'),
+        ("jamba", '<tool_calls>[{"name": "f", "arguments": {"x": 1</tool_calls>\n<tool_calls>[{"name": "g"}]</tool_calls>'),
+    ],
+)  # fmt: skip
+def test_the_json_call_after_a_broken_one_is_read(name: str, text: str) -> None:
+    answer = read(name, f"{text}\nDone.")
+    assert calls(answer) == [("g", {})]
+    assert [(call.name, call.arguments) for call in answer.invalid_tool_calls] == [("f", '{"x": 1')]
+    assert answer.text.strip() == "Done."
+
+
+def test_the_element_call_after_a_broken_one_is_read() -> None:
+    text = 'N<tool_call>N<invoke name="f">lostN<x>1N</x>N</invoke>N<invoke name="g">N</invoke>N</tool_call>'
+    answer = read("minimax_m3", text.replace("N<", "]<]minimax[>[<"))
+    assert (calls(answer), answer.text) == ([("g", {})], "")
+    assert "lost" in answer.invalid_tool_calls[0].arguments
+
+
+def test_plamo_may_leave_out_the_start_of_a_call() -> None:
+    forced = find_format("plamo3").forced
+    assert forced is not None
+    text = forced.before + forced.begin.replace("{name}", "f") + '{"x": 1}' + forced.end + forced.after
+    answer = read("plamo3", text.replace("<|plamo:begin_tool_request:plamo|>", ""))
+    assert (calls(answer), answer.text) == ([("f", {"x": 1})], "")

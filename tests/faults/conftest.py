@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults.clients import CLIENTS
 from tests.faults.echo import Echo, echoing
+from tests.faults.ways import ROUTES, WAYS
 
 
 @pytest.fixture(params=CLIENTS)
@@ -24,3 +25,15 @@ def echo() -> Iterator[Echo]:
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VLLM_API_KEY", "VLLM_BASE_URL", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """Each way to call a client in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=ROUTES)
+def route(request: pytest.FixtureRequest) -> str:
+    """Each route to the server in turn."""
+    return str(request.param)

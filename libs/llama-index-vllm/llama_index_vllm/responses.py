@@ -10,6 +10,7 @@ Blocks are `[ThinkingBlock?, TextBlock?, ToolCallBlock*]`; a message of tool cal
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -265,9 +266,10 @@ def to_logprobs(tokens: Iterable[Mapping[str, Any]]) -> list[list[LogProb]]:
         tokens: One `{"token", "logprob", "bytes", "top_logprobs"}` for each token.
 
     Returns:
-        For each token its alternatives, only the token itself if none were requested.
+        For each token its alternatives, only the token itself if none were requested. What has another format is in `raw`
+        only.
     """
-    return [[_logprob(entry) for entry in token.get("top_logprobs") or (token,)] for token in tokens]
+    return [_alternatives(token) for token in tokens]
 
 
 def to_completion_response(response: ChatResponse) -> CompletionResponse:
@@ -276,8 +278,13 @@ def to_completion_response(response: ChatResponse) -> CompletionResponse:
     return completion_response(text, response.raw, response.delta, response.logprobs, response.additional_kwargs)
 
 
-def _logprob(entry: Mapping[str, Any]) -> LogProb:
-    return LogProb(token=entry["token"], logprob=entry["logprob"], bytes=entry.get("bytes") or [])
+def _alternatives(token: Mapping[str, Any]) -> list[LogProb]:
+    listed = token.get("top_logprobs")
+    found = []
+    for entry in listed if isinstance(listed, list) and listed else [token]:
+        with suppress(LookupError, TypeError, ValueError, AttributeError):
+            found.append(LogProb(token=entry["token"], logprob=entry["logprob"], bytes=entry.get("bytes") or []))
+    return found
 
 
 def _invalid_call(call: InvalidToolCall) -> dict[str, Any]:

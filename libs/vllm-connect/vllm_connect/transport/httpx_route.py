@@ -5,7 +5,8 @@ httpx all go here. Each of our own connections is an httpx client with room for 
 connections, since httpx's own pool loses places when calls are cancelled. A caller's client keeps its connections,
 proxies and TLS settings, and is never closed.
 
-httpx has one timeout for every read; a call's deadlines hold because its socket is shut down when one has passed.
+httpx has one timeout for every read; a call's deadlines hold because its socket is shut down when one has passed. What
+follows a response in the same read is the next response to httpx, so that our own clients' bytes are parsed here, too.
 """
 
 import math
@@ -21,7 +22,7 @@ from vllm_connect.errors import ConfigurationError, ConnectionFailedError, VllmE
 from vllm_connect.protocol.http_request import HttpRequest
 from vllm_connect.transport.deadlines import Deadlines
 from vllm_connect.transport.error_mapping import Call
-from vllm_connect.transport.http1 import ResponseHead, join_headers
+from vllm_connect.transport.http1 import MalformedResponseError, ResponseHead, ResponseParser, join_headers
 from vllm_connect.transport.loop_pool import DeadlineTimer, LoopPool
 from vllm_connect.transport.reply import GRACE, AsyncReply, Reply
 from vllm_connect.transport.target import Target
@@ -67,6 +68,7 @@ class _Connection:
         self._client = client
         self._is_own = is_own
         self._stream: Any = None
+        self._parser: ResponseParser | None = None
         self._call: Call | None = None
         self._response: Any = None
         self._pieces: Any = None
@@ -105,10 +107,33 @@ class _Connection:
             return
         if step in ("connect_tcp.complete", "start_tls.complete"):
             self._stream = info["return_value"]
+            self._parser = None
+            if self._is_own:
+                self._stream.read = self._parsed(self._stream.read)
         elif step == "connect_tcp.started":
             self._call.enter_phase("connect")
         elif step in PHASES and info["request"].method != b"CONNECT":  # which is part of connecting
             self._call.enter_phase(PHASES[step])
+            self._parser = ResponseParser()
+
+    def _parsed(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a stream's `read` that also parses what it reads."""
+        raise NotImplementedError
+
+    def _parse(self, data: bytes) -> bytes:
+        parser = self._parser
+        if parser is not None:
+            try:
+                parser.feed(data)
+                parser.take()
+            except MalformedResponseError:  # which httpx judges; the connection is not used again
+                parser.reusable = False
+        return data
+
+    def _can_be_kept(self) -> bool:
+        """Check whether the response has ended and nothing follows it."""
+        parser = self._parser
+        return self._is_own and self._is_complete and (parser is None or (parser.complete and parser.reusable))
 
     def _begin(self, request: HttpRequest, call: Call, trace: Callable[..., object]) -> Any:
         """Build httpx's request."""
@@ -185,8 +210,12 @@ class ClientConnection(_Connection):
         try:
             built = self._begin(request, call, self._trace)
             response = self._client.send(built, stream=True, follow_redirects=False)
+            head = self._head(response)
+            if self._is_own and self._was_kept and head.is_idle_timeout():
+                self.finish(orderly=False)
+                return None
             self._pieces = response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
-            return Reply(self._head(response), call, self)
+            return Reply(head, call, self)
         except BaseException as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
             self.finish(orderly=False)
             problem = self._failed(error, call)
@@ -208,7 +237,7 @@ class ClientConnection(_Connection):
         """End the response; see `BlockingConnection.finish`."""
         self._watch.stop()
         call, response = self._call, self._response
-        if orderly and self._is_own and not self._is_complete and not self._expired and call is not None:
+        if orderly and not self._is_complete and not self._expired and call is not None:
             self._watch = _Watch(self._expire, Call(call.target, Deadlines(SOON, time.monotonic()), streaming=True))
             with suppress(VllmError):
                 self.receive()
@@ -216,13 +245,16 @@ class ClientConnection(_Connection):
         self._call = self._response = self._pieces = None
         if response is not None:
             response.close()
-        return orderly and self._is_own and self._is_complete
+        return orderly and self._can_be_kept()
 
     def close(self) -> None:
         """Close the client if it is ours."""
         if self._is_own:
             self._shut_down()
             self._client.close()
+
+    def _parsed(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **options: self._parse(read(*args, **options))
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         self._on_event(event, info)
@@ -287,9 +319,13 @@ class AsyncClientConnection(_Connection):
         try:
             built = self._begin(request, call, self._trace)
             response = await self._client.send(built, stream=True, follow_redirects=False)
+            head = self._head(response)
+            if self._is_own and self._was_kept and head.is_idle_timeout():
+                await self.finish(orderly=False)
+                return None
             self._pieces = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
             self._timer.start(call.deadlines, self._on_timeout)
-            return AsyncReply(self._head(response), call, self)
+            return AsyncReply(head, call, self)
         except BaseException as error:  # noqa: BLE001 - it is raised again if it is not one of httpx's
             await self.finish(orderly=False)
             problem = self._failed(error, call)
@@ -310,7 +346,7 @@ class AsyncClientConnection(_Connection):
     async def finish(self, *, orderly: bool) -> bool:
         """End the response; see `LoopConnection.finish`."""
         call, response = self._call, self._response
-        if orderly and self._is_own and not self._is_complete and not self._expired and call is not None:
+        if orderly and not self._is_complete and not self._expired and call is not None:
             self._timer.start(Deadlines(SOON, time.monotonic()), self._on_timeout)
             with suppress(VllmError):
                 await self.receive()
@@ -318,7 +354,7 @@ class AsyncClientConnection(_Connection):
         self._call = self._response = self._pieces = None
         if response is not None:
             await response.aclose()
-        return orderly and self._is_own and self._is_complete
+        return orderly and self._can_be_kept()
 
     def close(self) -> None:
         """Close the client if it is ours."""
@@ -335,6 +371,12 @@ class AsyncClientConnection(_Connection):
     def _on_timeout(self, phase: str) -> None:
         self._expire(phase)
         self._pool.reclaim()
+
+    def _parsed(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        async def parsed(*args: Any, **options: Any) -> bytes:
+            return self._parse(await read(*args, **options))
+
+        return parsed
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
         self._on_event(event, info)

@@ -55,6 +55,21 @@ async def astreamed(agent: Any) -> Any:
     return [state async for state in agent.astream({"messages": "Add!"}, stream_mode="values")][-1]
 
 
+MISFIT = Answer(calls=[("Sum", '{"value": "much"}')], finish="tool_calls")
+
+
+@pytest.mark.parametrize("run", [invoked, awaited, astreamed])
+async def test_tool_strategy_answers_a_misfit_to_the_model(run: Callable[[Any], Any]) -> None:
+    coerced = Answer(calls=[("Sum", '{"value": "3"}')], finish="tool_calls")  # pydantic takes it, the schema does not
+    script = Scripted([MISFIT, MISFIT, coerced])
+    state = await run(create_agent(script.model(), [], response_format=ToolStrategy(Sum)))
+    assert state["structured_response"] == Sum(value=3)
+    strict = [body["tools"][0]["function"].get("strict") for body in script.asked]
+    assert strict == [None, True, True]
+    assert [m["role"] for m in script.asked[2]["messages"]] == ["user", "assistant", "tool"]
+    assert "valid integer" in script.asked[2]["messages"][2]["content"]
+
+
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize("run", [invoked, awaited, streamed, astreamed])
 async def test_parallel_calls_are_run_and_reasoning_is_sent_back(run: Callable[[Any], Any], version: str) -> None:

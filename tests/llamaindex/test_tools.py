@@ -92,12 +92,12 @@ NOT_ENFORCED = [
     ("required", Answer("Prose.")),
     ("add", Answer("Prose.")),
     ("add", Answer(calls=[("now", "{}")])),
-    ("add", Answer(calls=[("add", '{"b": 1}')], finish="stop")),
     ("required", Answer(calls=[("add", '{"a": 1, oops')])),
 ]
 ENFORCED = [
     ("add", Answer(calls=[("add", '{"a": 1, "b": 2}')], finish="stop")),
     ("required", Answer(calls=[("now", "{}")])),
+    ("add", Answer(calls=[("add", '{"b": 1}')], finish="stop")),
     ("auto", Answer("Prose.")),
     ("none", Answer("Prose.")),
 ]

@@ -50,7 +50,7 @@ def strictness_would_help(request: ChatRequest, answers: Sequence[Completion]) -
         request: The request, which `has_loose_tools`.
         answers: Its answers.
     """
-    validated = request.model_copy(update={"check_constraints": True})
+    validated = request.model_copy(update={"check_constraints": True, "check_arguments": True})
     return any(_violates(validated, answer) for answer in answers)
 
 

@@ -75,7 +75,7 @@ def _validate_calls(request: ChatRequest, answer: Completion) -> None:
     forced = is_forced(choice)
     for call in answer.tool_calls:
         function = schemas.get(call.name) or {}
-        if forced or function.get("strict"):
+        if request.check_arguments and (forced or function.get("strict")):
             _validate_arguments(call, function, answer, "a forced call" if forced else "strict")
     if not forced:
         return

@@ -124,6 +124,9 @@ class RequestFields(BaseModel):
     check_constraints: Annotated[bool, NOT_SENT] = True
     """Raise a `ConstraintError` where a complete answer violates a constraint of the request: a schema, a choice, a regular
     expression, a required or named tool; never sent."""
+    check_arguments: Annotated[bool, NOT_SENT] = True
+    """Validate the arguments of forced calls and of strict tools against the tool's schema, too; the models of LangChain and
+    LlamaIndex leave that to their frameworks, which answer a misfit to the model."""
 
     show_schema: Annotated[bool, SHAPES_PROMPT] = False
     """Describe the constraint of the answer to the model in the system message; never sent."""

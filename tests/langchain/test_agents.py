@@ -55,13 +55,13 @@ async def astreamed(agent: Any) -> Any:
     return [state async for state in agent.astream({"messages": "Add!"}, stream_mode="values")][-1]
 
 
-MISFIT = Answer(calls=[("Sum", '{"value": "much"}')], finish="tool_calls")
+MISMATCH = Answer(calls=[("Sum", '{"value": "much"}')], finish="tool_calls")
 
 
 @pytest.mark.parametrize("run", [invoked, awaited, astreamed])
-async def test_tool_strategy_answers_a_misfit_to_the_model(run: Callable[[Any], Any]) -> None:
+async def test_tool_strategy_answers_invalid_arguments_to_the_model(run: Callable[[Any], Any]) -> None:
     coerced = Answer(calls=[("Sum", '{"value": "3"}')], finish="tool_calls")  # pydantic takes it, the schema does not
-    script = Scripted([MISFIT, MISFIT, coerced])
+    script = Scripted([MISMATCH, MISMATCH, coerced])
     state = await run(create_agent(script.model(), [], response_format=ToolStrategy(Sum)))
     assert state["structured_response"] == Sum(value=3)
     strict = [body["tools"][0]["function"].get("strict") for body in script.asked]

@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 from langchain_core.load import dumpd, load
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    message_chunk_to_message,
+    message_to_dict,
+    messages_from_dict,
+)
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 from langchain_vllm import ChatVllm
 from langchain_vllm.errors import StreamInterruptedError
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from tests.langchain.scripted import Answer, Scripted
 
@@ -236,7 +244,25 @@ class TestSums:
         assert pickle.loads(pickle.dumps(total)) == total  # noqa: S301 - our own bytes
         assert copy.deepcopy(total) == total
         assert total.model_copy() == total
-        assert type(total)(**total.model_dump()) == total
+        assert AIMessage(**total.model_dump()) == message_chunk_to_message(total)
+        assert AIMessage.model_validate_json(total.model_dump_json()) == message_chunk_to_message(total)
+
+    @pytest.mark.parametrize("strict", [True, False])
+    def test_checkpoints_keep_the_complete_message(self, name: str, strict: bool) -> None:
+        total = summed(chunks_of(name))
+        serializer = JsonPlusSerializer(allowed_msgpack_modules=None if strict else True)
+        once = serializer.loads_typed(serializer.dumps_typed([total]))
+        twice = serializer.loads_typed(serializer.dumps_typed(once))
+        assert [type(message) for message in twice] == [AIMessage]
+        assert twice == [message_chunk_to_message(total)]
+        assert messages_from_dict([message_to_dict(total)]) == twice
+
+    def test_a_chunk_in_a_checkpoint_is_a_chunk(self, name: str) -> None:
+        serializer = JsonPlusSerializer(allowed_msgpack_modules=None)
+        for chunk in chunks_of(name):
+            loaded = serializer.loads_typed(serializer.dumps_typed(chunk))
+            assert type(loaded) is AIMessageChunk
+            assert loaded.tool_call_chunks == chunk.tool_call_chunks
 
     @pytest.mark.filterwarnings("ignore:The function `load` is in beta")
     def test_loading_keeps_invalid_calls_invalid(self, name: str) -> None:

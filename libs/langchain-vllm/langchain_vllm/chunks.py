@@ -7,7 +7,7 @@ invalid. Before it, no call is in `tool_calls`: an incomplete call is never one 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import add_ai_message_chunks
@@ -38,28 +38,22 @@ from langchain_vllm.messages import PROVIDER, RENAMED, response_end_metadata, us
 __all__ = ["AnswerChunk", "Chunks"]
 
 
-class _FinishedAnswer(AIMessageChunk):
-    """The class of the message that a complete `AnswerChunk` is converted to: an `AIMessage`.
-
-    langchain-core uses the first parent of a chunk's class as the class of the complete message.
-    """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is _FinishedAnswer:
-            return AIMessage(*args, **kwargs)
-        return super().__new__(cls)
-
-
-class AnswerChunk(_FinishedAnswer):
-    """A chunk of an answer, or a sum of chunks.
+class _Answer(AIMessageChunk):
+    """A chunk of an answer, or a sum of chunks; called itself, it builds the complete message.
 
     Its calls are validated once, when the last chunk has been added, as those of an answer without a stream: arguments
     that are not a strict JSON object, or that are truncated, are in `invalid_tool_calls`. `AIMessageChunk` would complete
     them by guessing, so that a call with half a path could be run.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Build an `AIMessage`: langchain-core uses the first parent of a chunk's class as the class of the message."""
+        if cls is _Answer:
+            return AIMessage(*args, **kwargs)
+        return super().__new__(cls)
+
     @model_validator(mode="after")
-    def init_tool_calls(self) -> "AnswerChunk":
+    def init_tool_calls(self) -> "_Answer":
         """Validate the calls if this is the end."""
         if not self.tool_call_chunks:
             return super().init_tool_calls()  # type: ignore[operator, no-any-return]  # pydantic leaves the function
@@ -87,18 +81,23 @@ class AnswerChunk(_FinishedAnswer):
                 for block in self.content
             ]
 
+    def __add__(self, other: Any) -> Any:
+        """Add chunks; with the last one the sum is a `CompleteAnswer`."""
+        return _completed(super().__add__(other))
+
     def __radd__(self, other: Any) -> Any:
         """Add to a plain chunk, whose own addition would complete the calls."""
         if not isinstance(other, AIMessageChunk):
             return NotImplemented
         fields = {name: value for name, value in other.__dict__.items() if name != "type"}
-        return add_ai_message_chunks(type(self)(**fields), self)
+        return _completed(add_ai_message_chunks(AnswerChunk(**fields), self))
 
     def __eq__(self, other: object) -> bool:
         """Compare with a chunk of any class, as chunks of one class compare."""
         if not isinstance(other, AIMessageChunk):
             return NotImplemented
-        return self.__dict__ == other.__dict__ and self.__pydantic_extra__ == other.__pydantic_extra__
+        ours, others = ({**each.__dict__, "type": None} for each in (self, other))
+        return ours == others and self.__pydantic_extra__ == other.__pydantic_extra__
 
     __hash__ = None  # type: ignore[assignment]  # as for every message: it can change
 
@@ -107,12 +106,59 @@ class AnswerChunk(_FinishedAnswer):
         """Return the id of `AIMessageChunk`, which every LangChain can load."""
         return AIMessageChunk.lc_id()
 
-    def to_json(self) -> Any:
-        """Serialise; with an invalid call as a complete message, since a loaded chunk would complete the call."""
-        if not self.invalid_tool_calls:
-            return super().to_json()
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by a function, since the class has the name of langchain-core's."""
+        return _unpickled, (isinstance(self, CompleteAnswer), self.__getstate__())
+
+
+class AnswerChunk(_Answer):
+    """A chunk of an answer, or a sum of chunks without the last; see `_Answer`."""
+
+
+class CompleteAnswer(_Answer):
+    """The sum of all chunks of an answer, which serialises as the complete message.
+
+    `AIMessageChunk` would complete the arguments of invalid calls when it is loaded.
+    """
+
+    type: Literal["ai"] = "ai"  # type: ignore[assignment]  # what is stored with this type is the complete message
+
+    def message(self) -> AIMessage:
+        """Convert to the complete message."""
         skipped = ("type", "tool_call_chunks", "chunk_position")
-        return AIMessage(**{name: value for name, value in self.__dict__.items() if name not in skipped}).to_json()
+        return AIMessage(**{name: value for name, value in self.__dict__.items() if name not in skipped})
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Convert to the dict of the complete message."""
+        return self.message().model_dump(**options)
+
+    def model_dump_json(self, **options: Any) -> str:
+        """Convert to the JSON of the complete message."""
+        return self.message().model_dump_json(**options)
+
+    def to_json(self) -> Any:
+        """Serialise the complete message."""
+        return self.message().to_json()
+
+
+for _cls, _named in ((AnswerChunk, AIMessageChunk), (CompleteAnswer, AIMessage)):
+    # LangGraph keeps a message's module and class name in its checkpoints, and may refuse those that are not langchain-core's.
+    _cls.__module__, _cls.__name__, _cls.__qualname__ = _named.__module__, _named.__name__, _named.__qualname__
+
+
+def _completed(total: Any) -> Any:
+    """Convert a sum that has the last chunk to a `CompleteAnswer`."""
+    if isinstance(total, AnswerChunk) and total.chunk_position == "last":
+        object.__setattr__(total, "__class__", CompleteAnswer)
+        total.__dict__["type"] = "ai"
+    return total
+
+
+def _unpickled(is_complete: bool, state: dict[Any, Any]) -> _Answer:
+    cls = CompleteAnswer if is_complete else AnswerChunk
+    loaded = cls.__new__(cls)
+    loaded.__setstate__(state)
+    return loaded  # type: ignore[no-any-return]  # `__new__` returns anything
 
 
 def _validated(chunk: ToolCallChunk, error: str | None) -> ToolCall | InvalidToolCall:

@@ -139,7 +139,7 @@ class AdapterModel(VllmConfig, RequestFields):
                 "n > 1 cannot be streamed: a stream has one answer; call a method that does not stream"
             )
         fields["stream"] = stream
-        fields.setdefault("check_arguments", False)  # the frameworks' tools validate them, and answer misfits to the model
+        fields.setdefault("check_arguments", False)  # the frameworks' tools validate them, and tell the model
         return self._cache.requests.build(fields, messages, list(tools) if tools else None)
 
     # Copies

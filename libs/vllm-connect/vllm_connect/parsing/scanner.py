@@ -378,7 +378,6 @@ class Scanner:
             self.emit_arguments(piece)
         self._clear_tape()
 
-
     def drop_markup(self) -> None:
         """Drop what was consumed and not emitted: it was markup, even if the rest of the block is text."""
         self._clear_tape()

@@ -126,7 +126,7 @@ class RequestFields(BaseModel):
     expression, a required or named tool; never sent."""
     check_arguments: Annotated[bool, NOT_SENT] = True
     """Validate the arguments of forced calls and of strict tools against the tool's schema, too; the models of LangChain and
-    LlamaIndex leave that to their frameworks, which answer a misfit to the model."""
+    LlamaIndex leave that to their frameworks, which answer invalid ones to the model."""
 
     show_schema: Annotated[bool, SHAPES_PROMPT] = False
     """Describe the constraint of the answer to the model in the system message; never sent."""

@@ -5,7 +5,7 @@ that one and the call does not have it yet, and its start tag begins a line or h
 the end of the call, if its type shows that it is whole. Otherwise the call is broken.
 """
 
-from collections.abc import Callable, Set as AbstractSet
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vllm_connect.parsing.grammars.header_calls import is_name

@@ -30,11 +30,14 @@ class Answer:
     stop_reason: str | int | None = None
     logprobs: bool = False
     cut: bool = False
+    refusal: str = ""
 
     def whole(self) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
         if self.reasoning:
             message["reasoning"] = self.reasoning
+        if self.refusal:
+            message["refusal"] = self.refusal
         if self.calls:
             message["tool_calls"] = [_call(i, name, arguments) for i, (name, arguments) in enumerate(self.calls)]
         tokens = _tokens(self.text) if self.logprobs else None
@@ -47,6 +50,8 @@ class Answer:
             yield _piece({"reasoning": word})
         for word in _split(self.text):
             yield _piece({"content": word}, logprobs=_tokens(word) if self.logprobs else None)
+        for word in _split(self.refusal):
+            yield _piece({"refusal": word})
         for i, (name, arguments) in enumerate(self.calls):
             yield _piece({"tool_calls": [{"index": i, **_call(i, name, "")}]})
             for part in _split(arguments, max(3, len(arguments) // 20)):

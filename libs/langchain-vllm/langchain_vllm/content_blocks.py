@@ -31,9 +31,15 @@ def translate_content(message: AIMessage) -> list[ContentBlock]:
 
 def _content(message: AIMessage) -> list[Any]:
     if isinstance(message.content, str):
-        return [{"type": "text", "text": message.content}] if message.content else []
-    blocks = [{"type": "text", "text": b} if isinstance(b, str) else b for b in message.content]
-    return [b for b in blocks if b.get("type") not in FROM_FIELDS]
+        blocks: list[Any] = [{"type": "text", "text": message.content}] if message.content else []
+    else:
+        blocks = [{"type": "text", "text": b} if isinstance(b, str) else b for b in message.content]
+        blocks = [b for b in blocks if b.get("type") not in FROM_FIELDS]
+    if message.response_metadata.get("refused"):
+        return [{"type": "refusal", "refusal": b["text"]} if b.get("type") == "text" else b for b in blocks]
+    if message.response_metadata.get("finish_reason") == "content_filter":
+        blocks.append({"type": "refusal", "refusal": "", "extras": {"category": "content_filter"}})
+    return blocks
 
 
 FROM_FIELDS = frozenset({"invalid_tool_call", "reasoning", "thinking", "tool_call", "tool_call_chunk", "tool_use"})

@@ -10,6 +10,7 @@ from typing import Any
 
 import vllm_connect as core
 from langchain_core import exceptions as langchain
+from langchain_core.messages import BaseMessage
 from vllm_connect import adapters
 
 __all__ = [
@@ -84,8 +85,10 @@ class StructuredOutputError(ConstraintError, adapters.StructuredOutputError, lan
         self.send_to_llm = False
 
 
-class RefusalError(VllmError, core.RefusalError):
-    """The model refused to answer."""
+class RefusalError(VllmError, core.RefusalError, getattr(langchain, "ModelRefusalError", langchain.ModelError)):  # type: ignore[misc]  # since 1.7.5
+    """The model refused to answer; `raw_message` is the answer where it was to be parsed."""
+
+    raw_message: BaseMessage | None = None
 
 
 class StatusError(VllmError, core.StatusError):

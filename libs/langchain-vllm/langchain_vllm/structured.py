@@ -19,7 +19,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, Runn
 from vllm_connect import Completion
 from vllm_connect.adapters import parse_partial, strip_code_fence, structured_output_problem, validation_details
 
-from langchain_vllm.errors import ConfigurationError, StructuredOutputError
+from langchain_vllm.errors import ConfigurationError, RefusalError, StructuredOutputError
 from langchain_vllm.schemas import OutputSchema, Schema, output_schema, to_response_format
 from langchain_vllm.tools import to_wire_tools
 
@@ -98,11 +98,13 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
 
         Raises:
             StructuredOutputError: The answer is complete and does not match the schema.
+            RefusalError: The server marks the answer as a refusal.
         """
         message = _message(result[0])
         text = message.text if self.tool is None else _arguments(message, self.tool)
         if partial and getattr(message, "chunk_position", "last") != "last":
             return self._parse_part(text or "")
+        _raise_refusal(message)
         error: ValueError
         if text is not None:
             try:
@@ -143,6 +145,16 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
     @property
     def _type(self) -> str:
         return "vllm_schema"
+
+
+def _raise_refusal(message: BaseMessage) -> None:
+    """Raise a `RefusalError` where the server marks the answer as a refusal."""
+    if message.response_metadata.get("refused"):
+        error = RefusalError(
+            "the model refused to answer: its text is in .partial", partial=_completion(message, message.text)
+        )
+        error.raw_message = message
+        raise error
 
 
 def _message(generation: Generation) -> BaseMessage:

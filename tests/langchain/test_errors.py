@@ -127,3 +127,8 @@ async def test_an_interrupted_stream_has_the_partial_answer() -> None:
     assert caught.value.partial is not None
     assert caught.value.partial.text == "Hel"
     assert isinstance(caught.value, langchain.ModelConnectionError)
+
+
+def test_a_timeout_is_retryable_for_the_caller() -> None:
+    error = errors.as_model_error(core.RequestTimeoutError("too long", phase="first_token", retryable=False))
+    assert (error.retryable, error.is_retryable) == (False, True)

@@ -159,14 +159,15 @@ def as_model_error(error: core.VllmError) -> VllmError:
 
     Returns:
         The same error: same message, attributes and traceback. `is_retryable` is the error's own `retryable` if it has
-        one, else that of its class in langchain-core.
+        one, else that of its class in langchain-core; a timeout is retryable for the caller, though the client did not
+        retry it.
     """
     if isinstance(error, VllmError):
         return error
     kind = next(COUNTERPARTS[parent] for parent in type(error).__mro__ if parent in COUNTERPARTS)
     converted = kind(*error.args)
     converted.__dict__.update(error.__dict__)
-    if "retryable" in error.__dict__:
+    if "retryable" in error.__dict__ and not isinstance(error, core.RequestTimeoutError):
         converted.is_retryable = error.retryable
     converted.__cause__ = error.__cause__
     return converted.with_traceback(error.__traceback__)

@@ -108,11 +108,8 @@ def test_shapes(body: bytes, text: str, param: str | None) -> None:
             9000,
         ),
         ("This model's maximum context length is 10 tokens. However, your prompt contains 90 characters", 10, None),
-        (
-            "max_tokens=100000 cannot be greater than max_model_len=4096. Please request fewer output tokens.",
-            4096,
-            100000,
-        ),
+        ("prompt is too long: 250000 tokens > 200000 maximum", None, None),
+        ("Your input exceeds the context window of this model. Please adjust your input and try again.", None, None),
         (
             (
                 "'max_tokens' or 'max_completion_tokens' is too large: 4000. This model's maximum context length is 4096 "
@@ -139,6 +136,33 @@ def test_overflow(text: str, limit: int | None, requested: int | None) -> None:
     assert (error.limit, error.requested, error.code, error.retryable) == (limit, requested, "context_overflow", False)
     assert "Shorten the conversation" in str(error)
     assert type(error_from_event(json.loads(nested(text)))) is ContextOverflowError
+
+
+def test_overflow_is_recognised_by_its_code() -> None:
+    body = {"error": {"message": "Too much.", "type": "invalid_request_error", "code": "context_length_exceeded"}}
+    for error in (error_from_response(400, JSON, json.dumps(body).encode()), error_from_event(body)):
+        assert type(error) is ContextOverflowError
+        assert "Too much. (context_length_exceeded)" in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_tokens=100000 cannot be greater than max_model_len=4096. Please request fewer output tokens.",
+        (
+            "'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum context length is 4096 "
+            "tokens and your request has 10 input tokens (5000 > 4096 - 10)."
+        ),
+        (
+            "This model's maximum context length is 4096 tokens. However, you requested 5010 tokens (10 in the "
+            "messages, 5000 in the completion). Please reduce the length of the messages or completion."
+        ),
+    ],
+)
+def test_an_answer_larger_than_the_window_is_not_an_overflow_of_the_conversation(text: str) -> None:
+    error = error_from_response(400, JSON, nested(text))
+    assert (type(error), error.param, error.retryable) == (BadRequestError, "max_tokens", False)
+    assert "max_tokens alone exceeds the context window" in str(error)
 
 
 @pytest.mark.parametrize(

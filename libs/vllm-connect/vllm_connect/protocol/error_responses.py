@@ -38,6 +38,7 @@ READ_TEXT = 65536
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 SUCCESSES = range(200, 300)
+BAD_REQUEST = 400
 NOT_FOUND = 404
 PROXY_AUTH = 407
 TIMED_OUT = 408
@@ -64,8 +65,19 @@ NO_TOOL_PARSER = ("requires --enable-auto-tool-choice and --tool-call-parser", "
 NO_PATH = ("not found", "method not allowed")
 """Messages, in lower case, about a missing path and not a missing model."""
 
-OVERFLOWS = ("maximum context length", "maximum model length", "max_model_len", "longer than the maximum")
-"""Messages, in lower case, about a prompt or an answer that exceeds the context window."""
+OVERFLOW_CODE = "context_length_exceeded"
+"""The code of OpenAI and of gateways for a context that is too long."""
+
+OVERFLOWS = (
+    "maximum context length",
+    "maximum model length",
+    "max_model_len",
+    "longer than the maximum",
+    "prompt is too long",
+    "exceeds the context window",
+    OVERFLOW_CODE,
+)
+"""Messages, in lower case, of vLLM and of gateways, about a prompt or an answer that exceeds the context window."""
 
 OF_MEDIA = (
     ("is not a multimodal model", "send text only, or serve a multimodal model"),
@@ -89,6 +101,17 @@ REQUESTED = tuple(
     )
 )
 """The requested tokens in the server's messages; where there are two numbers, it is their sum."""
+
+ANSWER_TOKENS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"is too large: (\d{1,12})\.",
+        r"max_tokens=(\d{1,12})",
+        r"requested (\d{1,12}) output tokens",
+        r"in the messages, (\d{1,12}) in the completion",
+    )
+)
+"""The requested tokens of the answer alone, in the server's messages."""
 
 VALUES = (", 'input': ", ", input_value=")
 """Where a validation error begins to repeat its input."""
@@ -153,11 +176,12 @@ def error_from_event(body: Mapping[str, Any], *, scrub: Callable[[str], str] = s
     text, param = _parts(body)
     inner = body.get("error")
     code = inner.get("code") if isinstance(inner, Mapping) else body.get("code")
-    status = code if isinstance(code, int) and code in range(400, 600) else SERVER_ERRORS
-    facts = {"status": status, "param": param, "phase": "body"}
+    if not isinstance(code, int) or code not in range(400, 600):
+        code = BAD_REQUEST if _is_overflow(text) else SERVER_ERRORS
+    facts = {"status": code, "param": param, "phase": "body"}
     said = "the server sent an error in place of an answer"
-    error = _status_error(status, _shown(text, scrub), facts, said=said, code="in_stream_error")
-    error.retryable = status == UNAVAILABLE
+    error = _status_error(code, _shown(text, scrub), facts, said=said, code="in_stream_error")
+    error.retryable = code == UNAVAILABLE
     return error
 
 
@@ -186,8 +210,11 @@ def _parts(value: Mapping[str, Any]) -> tuple[str, str | None]:
     elif isinstance(inner, str):
         return inner, None
     message = next((value[name] for name in ("message", "detail") if value.get(name)), "")
+    text = message if isinstance(message, str) else json.dumps(message)
+    if OVERFLOW_CODE in (value.get("code"), value.get("type")) and OVERFLOW_CODE not in text:
+        text = f"{text} ({OVERFLOW_CODE})".lstrip()
     param = value.get("param")
-    return (message if isinstance(message, str) else json.dumps(message)), param if isinstance(param, str) else None
+    return text, param if isinstance(param, str) else None
 
 
 def _shown(text: str, scrub: Callable[[str], str]) -> str:
@@ -230,8 +257,13 @@ def _status_error(
                 **facts,
             )
         lowered = text.lower()
-        if any(sign in lowered for sign in OVERFLOWS):
+        if _is_overflow(lowered):
             limit = LIMIT.search(lowered)
+            if limit and _answer_tokens(lowered) >= int(limit[1]):
+                return BadRequestError(
+                    f"{said.rstrip('.')}. max_tokens alone exceeds the context window: lower it, or leave it out",
+                    **{**facts, "code": code or f"http_{status}", "param": "max_tokens"},
+                )
             return ContextOverflowError(
                 f"{said.rstrip('.')}. Shorten the conversation, lower max_tokens, or serve with a larger --max-model-len",
                 limit=int(limit[1]) if limit else None,
@@ -249,6 +281,16 @@ def _status_error(
     if status == NOT_FOUND and text.lower() in NO_PATH:
         advice = "the server has no such path: check that base_url is a vLLM server, and that its model supports the endpoint"
     return kind(f"{said}; {advice}", **{"code": code or f"http_{status}", "retryable": status in RETRIED, **facts})
+
+
+def _is_overflow(text: str) -> bool:
+    return any(sign in text.lower() for sign in OVERFLOWS)
+
+
+def _answer_tokens(text: str) -> int:
+    """Read the requested tokens of the answer alone; 0 if the message does not have them."""
+    found = next((match for pattern in ANSWER_TOKENS if (match := pattern.search(text))), None)
+    return int(found[1]) if found else 0
 
 
 def _requested(text: str) -> int | None:

@@ -61,7 +61,7 @@ ANSWERS = [
         [{"type": "invalid_tool_call", "name": "f", "args": '{"x": ', "error": "the answer was truncated (length)"}],
         [("ToolCallBlock", '{"x": ')],
     ),
-    AnswerRow("refusal", {"refusal": "No."}, "stop", [{"type": "text", "text": "No."}], [("TextBlock", "No.")]),
+    AnswerRow("refusal", {"refusal": "No."}, "stop", [{"type": "refusal", "refusal": "No."}], [("TextBlock", "No.")]),
     AnswerRow(
         "text and a part that is not text",
         {"content": [{"type": "text", "text": "Hi"}, PICTURE]},

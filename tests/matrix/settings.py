@@ -24,6 +24,7 @@ VALUES: dict[str, Any] = {
     "base_url": "/v1",  # appended to the server's URL
     "chat_template_kwargs": {"enable_thinking": False},
     "client_cert": "/nonexistent.pem",
+    "extra_headers": {"X-A": "b"},
     "logprob_token_ids": [1],
     "message_policy": {"alternate": True},
     "proxy": "http://127.0.0.1:9",

@@ -17,6 +17,7 @@ UNBOUNDED = re.compile(r"\*|\+|\{\d*,\}")
 
 NO_MODEL_TEXT = {
     "safe_regex.py": "a user's own expressions, counted and bounded before they are tried",
+    "grammar_patterns.py": "alternatives that begin with other characters, over a caller's own schema",
     "markers.py": "escaped words and a class of characters, without a repetition",
 }
 """Files that make expressions while running, and why they may."""

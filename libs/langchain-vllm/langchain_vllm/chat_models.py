@@ -30,6 +30,7 @@ from vllm_connect.adapters import (
     explicit_fields,
     refuse_unknown,
     resolve_tool_choice,
+    translate_foreign_names,
 )
 
 from langchain_vllm.chunks import Chunks
@@ -330,7 +331,7 @@ class ChatVllm(AdapterModel, BaseChatModel):
             ConfigurationError: An item is not a tool, or the choice names none of them.
         """
         with model_errors:
-            refuse_unknown(kwargs, CALL_ARGUMENTS | TRACING)
+            kwargs = _call_arguments(kwargs)
             wire_tools = to_wire_tools(tools, strict=strict)
             choice = resolve_tool_choice(tool_choice, wire_tools)
         bound: dict[str, Any] = {"tools": wire_tools} if wire_tools else {}
@@ -370,7 +371,7 @@ class ChatVllm(AdapterModel, BaseChatModel):
             StructuredOutputError: When run: the answer does not match the schema.
         """
         with model_errors:
-            refuse_unknown(kwargs, CALL_ARGUMENTS)
+            kwargs = _call_arguments(kwargs)
             bound, parser = structured_call(schema, method, strict=strict)
         return with_parser(self.bind(**{**bound, **kwargs}), parser, include_raw=include_raw)
 
@@ -531,6 +532,14 @@ class ChatVllm(AdapterModel, BaseChatModel):
         timeouts = {"timeout": self.timeout.model_dump()} if isinstance(self.timeout, BaseModel) else {}
         objects = {name: value for name in OBJECT_FIELDS if (value := getattr(self, name)) is not None}
         return {**timeouts, **{name: _json_value(value) for name, value in objects.items()}}
+
+
+def _call_arguments(given: dict[str, Any]) -> dict[str, Any]:
+    """Translate the arguments that are bound to a model, and check that all are known."""
+    known = CALL_ARGUMENTS | TRACING
+    arguments = translate_foreign_names(given, known)
+    refuse_unknown(arguments, known)
+    return arguments
 
 
 def _cache_signature(method: Any) -> None:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import vllm_connect  # its clients are loaded when one is created
 from llama_index.core.base.llms.types import (
@@ -45,7 +45,6 @@ from vllm_connect.adapters import AdapterModel, call_settings, response_format
 from llama_index_vllm.callbacks import chat_events, completion_events
 from llama_index_vllm.messages import to_wire
 from llama_index_vllm.metadata import ServedMetadata
-from llama_index_vllm.migration import translate_names
 from llama_index_vllm.responses import ResponseChunks, ResponseConverter, to_completion_response
 from llama_index_vllm.structured import OutputStream, read_output, structured_arguments
 from llama_index_vllm.tools import chat_arguments, keep_first_call, to_wire_tool, tool_selections
@@ -87,14 +86,6 @@ class VllmLLM(AdapterModel, FunctionCallingLLM):
     """The value in `metadata`: False keeps agents and programs from passing tools to the model."""
     strict: bool = False
     """Request tool arguments that match their schema; not every server supports it."""
-
-    if not TYPE_CHECKING:  # for a type checker the fields are the signature
-
-        def __init__(self, **given: Any) -> None:
-            try:
-                super().__init__(**translate_names(given, stacklevel=3))
-            finally:
-                given.clear()  # tracebacks, and what reports them, show the variables of a frame
 
     @field_validator("tool_parser")
     @classmethod
@@ -226,7 +217,7 @@ class VllmLLM(AdapterModel, FunctionCallingLLM):
                 yield to_completion_response(chunk)
 
     def _prepare(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, stream: bool = False) -> _Call:
-        given = translate_names(kwargs, stacklevel=6)
+        given = dict(kwargs)
         wire_names = given.pop("wire_names", None) or {}
         settings = call_settings(self, given)
         fields = settings.fields

@@ -22,6 +22,7 @@ Adapters import from `vllm_connect` and `vllm_connect.adapters`, and from no mod
 from vllm_connect.adapters.adapter_model import AdapterModel
 from vllm_connect.adapters.call_settings import CALL_ARGUMENTS, CallSettings, call_settings
 from vllm_connect.adapters.client_cache import ClientCache, ClientPair
+from vllm_connect.adapters.foreign_names import translate_foreign_names
 from vllm_connect.adapters.identity_cache import IdentityCache
 from vllm_connect.adapters.partial_json import PartialObject, parse_partial
 from vllm_connect.adapters.replay import ReasoningReplay, replay_start
@@ -80,6 +81,7 @@ __all__ = [
     "set_private",
     "strip_code_fence",
     "structured_output_problem",
+    "translate_foreign_names",
     "unvalidated",
     "validation_details",
 ]

@@ -15,8 +15,9 @@ from typing_extensions import Self
 
 import vllm_connect  # its clients are loaded when one is created
 from vllm_connect.adapters.client_cache import HTTP_CLIENTS, ClientCache
+from vllm_connect.adapters.foreign_names import translate_foreign_names
 from vllm_connect.adapters.replay import ReasoningReplay
-from vllm_connect.config.config import VllmConfig
+from vllm_connect.config.config import VllmConfig, argument_names
 from vllm_connect.config.environment import environment, read_number
 from vllm_connect.config.validation import check_async_http_client, check_http_client
 from vllm_connect.errors import ConfigurationError
@@ -62,7 +63,7 @@ class AdapterModel(VllmConfig, RequestFields):
 
         def __init__(self, *, client: Any = None, async_client: Any = None, **given: Any) -> None:
             try:
-                super().__init__(**given)
+                super().__init__(**translate_foreign_names(given, argument_names(type(self))))
             finally:
                 given.clear()  # tracebacks, and what reports them, show the variables of a frame
             if client is not None or async_client is not None:

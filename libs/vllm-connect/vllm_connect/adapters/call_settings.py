@@ -9,18 +9,19 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from vllm_connect.adapters.adapter_model import AdapterModel
+from vllm_connect.adapters.foreign_names import translate_foreign_names
 from vllm_connect.adapters.replay import ReasoningReplay
 from vllm_connect.config.config import VllmConfig
 from vllm_connect.config.validation import refuse_unknown
 from vllm_connect.request.chat_request import ChatRequest
 from vllm_connect.request.overrides import explicit_fields, override_fields
-from vllm_connect.request.structured_outputs import translate_older
+from vllm_connect.request.structured_outputs import OLDER_NAMES, translate_older
 
 __all__ = ["CALL_ARGUMENTS", "CONNECTION_SETTINGS", "CallSettings", "call_settings"]
 
 REQUEST_FIELDS = frozenset(ChatRequest.model_fields) - {"messages", "stream"}
 CONNECTION_SETTINGS = frozenset(VllmConfig.model_fields)
-CALL_ARGUMENTS = REQUEST_FIELDS | CONNECTION_SETTINGS | {"reasoning_replay"}
+CALL_ARGUMENTS = REQUEST_FIELDS | CONNECTION_SETTINGS | {"extra_headers", "reasoning_replay"}
 """The names of what a call may set."""
 
 
@@ -53,8 +54,11 @@ def call_settings(
     """
     if not given:
         return CallSettings(explicit_fields(model), {}, model.reasoning_replay)
-    arguments = translate_older(dict(given))
+    arguments = translate_older(translate_foreign_names(given, CALL_ARGUMENTS | OLDER_NAMES.keys()))
     refuse_unknown(arguments, known)
     replay = arguments.pop("reasoning_replay", None) or model.reasoning_replay
+    extra_headers = arguments.pop("extra_headers", None)
     connection = {name: arguments.pop(name) for name in CONNECTION_SETTINGS & arguments.keys()}
+    if extra_headers:
+        connection["headers"] = {**(connection.get("headers") or model.headers), **extra_headers}
     return CallSettings(override_fields(explicit_fields(model), arguments), connection, replay)

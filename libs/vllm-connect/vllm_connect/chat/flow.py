@@ -198,6 +198,8 @@ def ask(
         answer.ending.extend(reader.release())
         if prepared.changes:
             answer.ending.extend(reader.pass_on([Metadata(prepared.changes)]))
+        if request.include_response_headers:
+            answer.ending.extend(reader.pass_on([Metadata({"headers": dict(reader.headers)})]))
         return answer
 
 

@@ -11,6 +11,7 @@ The environment is read when a configuration is created, never at import, and `O
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -31,7 +32,16 @@ from vllm_connect.config.urls import DEFAULT_BASE_URL, split_base_url, split_pro
 from vllm_connect.config.validation import configuration_error, refuse_unknown
 from vllm_connect.errors import ConfigurationError
 
-__all__ = ["Timeouts", "VllmConfig", "api_key_of", "authorization", "scrub", "secrets_of", "timeouts_of"]
+__all__ = [
+    "Timeouts",
+    "VllmConfig",
+    "api_key_of",
+    "argument_names",
+    "authorization",
+    "scrub",
+    "secrets_of",
+    "timeouts_of",
+]
 
 NONE_IS_ABSENT = frozenset({"api_key", "base_url", "headers", "max_retries", "timeout", "user_agent"})
 """Arguments for which None means what leaving them out means."""
@@ -224,7 +234,7 @@ class VllmConfig(BaseModel):
             problem = None
             try:
                 if type(self).model_config.get("extra") != "allow":
-                    refuse_unknown(given, _argument_names(type(self)))
+                    refuse_unknown(given, argument_names(type(self)))
                 super().__init__(**_resolve_arguments(given))
             except ValidationError as error:
                 problem = configuration_error(error)
@@ -256,7 +266,8 @@ def _environment_key(text: str) -> SecretStr:
         raise ValueError(error.message) from None
 
 
-def _argument_names(model: type[BaseModel]) -> set[str]:
+@lru_cache
+def argument_names(model: type[BaseModel]) -> frozenset[str]:
     """List what a model's constructor takes: its fields and their aliases."""
     names = set(model.model_fields)
     for field in model.model_fields.values():
@@ -266,7 +277,7 @@ def _argument_names(model: type[BaseModel]) -> set[str]:
             names.add(field.validation_alias)
         else:
             names.update(str(path[0]) for path in _paths(field.validation_alias))
-    return names
+    return frozenset(names)
 
 
 def _paths(alias: Any) -> list[list[str | int]]:

@@ -4,18 +4,51 @@
 """
 
 import difflib
+import sys
 from collections.abc import Collection, Iterable
 
 from pydantic import ValidationError
 
 from vllm_connect.errors import ConfigurationError
 
-__all__ = ["check_async_http_client", "check_http_client", "configuration_error", "nearest", "refuse_unknown"]
+__all__ = [
+    "callers_stacklevel",
+    "check_async_http_client",
+    "check_http_client",
+    "configuration_error",
+    "nearest",
+    "refuse_unknown",
+]
 
 TYPES = frozenset({"bool", "dict", "float", "int", "str"})
 
 PROMISES = "Input should be "
 """How pydantic's messages begin."""
+
+
+OURS = (
+    "langchain_core",
+    "langchain_vllm",
+    "llama_index.core",
+    "llama_index_instrumentation",
+    "llama_index_vllm",
+    "pydantic",
+)
+"""Packages through which a call or a constructor goes between the caller and this one."""
+
+
+def callers_stacklevel() -> int:
+    """Return the `stacklevel` with which `warnings.warn`, called where this is called, shows the caller's line."""
+    level = 1
+    frame = sys._getframe(1)  # noqa: SLF001 - documented; `inspect.currentframe` is slow to import
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
+        level += 1
+    return level
+
+
+def _is_ours(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in ("vllm_connect", *OURS))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -128,6 +128,9 @@ class RequestFields(BaseModel):
     """Validate the arguments of forced calls and of strict tools against the tool's schema, too; the models of LangChain and
     LlamaIndex leave that to their frameworks, which answer invalid ones to the model."""
 
+    include_response_headers: Annotated[bool, NOT_SENT] = False
+    """Add the headers of the response to the metadata, as `headers`: routers return ids and routes in them; never sent."""
+
     show_schema: Annotated[bool, SHAPES_PROMPT] = False
     """Describe the constraint of the answer to the model in the system message; never sent."""
     extract_json: Annotated[bool, NOT_SENT] = False

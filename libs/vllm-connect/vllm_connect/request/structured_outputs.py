@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from vllm_connect.config.validation import refuse_unknown
+from vllm_connect.config.validation import callers_stacklevel, refuse_unknown
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.request.server_versions import Version, has_feature
 from vllm_connect.schema.rewrite import sendable_schema
@@ -167,7 +167,7 @@ def translate_older(fields: dict[str, Any]) -> dict[str, Any]:
         f"{', '.join(sorted(found))}: servers since vLLM 0.12 ignore this; it is sent as structured_outputs={{...}}, "
         "write that instead",
         DeprecationWarning,
-        stacklevel=2,
+        stacklevel=callers_stacklevel(),
     )
     out = {name: value for name, value in fields.items() if name not in found}
     if isinstance(extra, dict):

@@ -35,6 +35,7 @@ FROM_RESPONSE: dict[str, str] = {
 """Keys whose values the server wrote."""
 
 FROM_CLIENT: dict[str, str] = {
+    "headers": "the headers of the response, where `include_response_headers` asks for them",
     "tool_calls_via": "who parsed the tool calls: `server`, `client:<format>`, `recovered:<format>` or `forced`",
     "tool_calls_in_reasoning": "ids of the calls that ended a reasoning without an end marker",
     "dropped_tool_calls": "calls beyond the first, where `parallel_tool_calls` is False",

@@ -9,7 +9,7 @@ import logging
 import pickle
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,6 +17,8 @@ from langchain_core.load import dumps
 from langchain_core.tracers.context import collect_runs
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.span import SimpleSpan
+from llama_index_instrumentation.span_handlers import BaseSpanHandler
 
 from tests.faults.fault import CANARY, PROMPT
 
@@ -25,6 +27,7 @@ __all__ = [
     "PLACES",
     "SECRETS",
     "Watch",
+    "core_variables",
     "leaks",
     "of_error",
     "of_model",
@@ -42,7 +45,7 @@ CREDENTIALS = f"user:{SECRETS['password of the address']}"
 
 PLACES = (
     "repr", "str", "dump", "JSON", "serialised", "state", "pickle", "copy", "parameters",
-    "answer", "message", "chain", "variables", "pickled error", "log", "records", "warnings", "traces", "events",
+    "answer", "message", "chain", "variables", "pickled error", "log", "records", "warnings", "traces", "events", "spans",
 )  # fmt: skip
 """A recording is one more, which a test of its own makes."""
 
@@ -60,9 +63,9 @@ def settings() -> dict[str, Any]:
     }
 
 
-def leaks(shown: Mapping[str, str]) -> list[str]:
+def leaks(shown: Mapping[str, str], secrets: Mapping[str, str] = SECRETS) -> list[str]:
     """List the secrets that show, and the prompt where it must not."""
-    found = [(where, what) for where, text in shown.items() for what, secret in SECRETS.items() if secret in text]
+    found = [(where, what) for where, text in shown.items() for what, secret in secrets.items() if secret in text]
     found += [(where, "prompt") for where in FOR_THE_PROMPT & shown.keys() if PROMPT in shown[where]]
     return [f"{where} shows the {what}" for where, what in sorted(found)]
 
@@ -100,6 +103,11 @@ def of_what_it_drags_along(error: BaseException) -> Shown:
     return {"variables": " ".join(variables), "pickled error": _bytes(pickle.dumps(error))}
 
 
+def core_variables(error: BaseException) -> str:
+    """Show the variables of the core's frames, which have neither what was asked nor with what key."""
+    return " ".join(_variables(each, "/vllm_connect/", ("/adapters/",)) for each in _chain(error))
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
@@ -110,12 +118,13 @@ def _bytes(data: bytes) -> str:
     return data.decode("latin-1")
 
 
-def _variables(error: BaseException) -> str:
-    """Show the variables of all frames but those of the tests, as reporters of errors do."""
+def _variables(error: BaseException, within: str = "/", without: Collection[str] = ("/tests/",)) -> str:
+    """Show the variables of frames, as reporters of errors do; without more, of all frames but those of the tests."""
     texts = []
     frame = error.__traceback__
     while frame is not None:
-        if "/tests/" not in frame.tb_frame.f_code.co_filename:
+        file = frame.tb_frame.f_code.co_filename
+        if within in file and not any(part in file for part in without):
             texts += [f"{name}={value!r}" for name, value in frame.tb_frame.f_locals.items()]
         frame = frame.tb_next
     return " ".join(texts)
@@ -134,6 +143,23 @@ class _Events(BaseEventHandler):
         return [event for kind in self.events.values() for event in (kind[0], kind[-1])]
 
 
+class _Spans(BaseSpanHandler[SimpleSpan]):
+    """Keeps the arguments of LlamaIndex's spans, as tracers do."""
+
+    arguments: list[Any] = []  # noqa: RUF012 - pydantic copies it
+
+    def new_span(self, id_: str, bound_args: Any, *_: Any, **__: Any) -> SimpleSpan:
+        self.arguments.append((bound_args.args[1:], bound_args.kwargs))
+        return SimpleSpan(id_=id_)
+
+    def prepare_to_exit_span(self, id_: str, bound_args: Any, *_: Any, **__: Any) -> SimpleSpan:
+        self.arguments.append((bound_args.args[1:], bound_args.kwargs))
+        return SimpleSpan(id_=id_)
+
+    def prepare_to_drop_span(self, id_: str, bound_args: Any, *_: Any, **__: Any) -> SimpleSpan:
+        return self.prepare_to_exit_span(id_, bound_args)
+
+
 class Watch(logging.Handler):
     """Collects logs at DEBUG of every library, warnings, traces of LangChain and events of LlamaIndex, while it lasts."""
 
@@ -142,6 +168,7 @@ class Watch(logging.Handler):
         self.warned: list[warnings.WarningMessage] = []
         self._records: list[logging.LogRecord] = []
         self._events = _Events()
+        self._spans = _Spans()
         self._runs: list[Any] = []
         self._stack = ExitStack()
 
@@ -151,7 +178,9 @@ class Watch(logging.Handler):
         root.addHandler(self)
         root.setLevel(logging.DEBUG)
         dispatcher.add_event_handler(self._events)
+        dispatcher.add_span_handler(self._spans)
         self._stack.callback(dispatcher.event_handlers.remove, self._events)
+        self._stack.callback(dispatcher.span_handlers.remove, self._spans)
         self._stack.callback(root.setLevel, level)
         self._stack.callback(root.removeHandler, self)
         self._runs = self._stack.enter_context(collect_runs()).traced_runs
@@ -176,4 +205,5 @@ class Watch(logging.Handler):
                 run.model_dump_json() if hasattr(run, "model_dump_json") else repr(run) for run in self._runs
             ),
             "events": " ".join(f"{event!r}" for event in self._events.first_and_last()),
+            "spans": repr(self._spans.arguments),
         }

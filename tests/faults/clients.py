@@ -132,13 +132,21 @@ class Core:
 
 
 class LangChain:
-    """A LangChain chat model; fields of a request come with tools."""
+    """A LangChain chat model; fields of a request are bound, and arguments are those of each call."""
 
     def __init__(
-        self, url: str, *, tools: Tools = (), fields: Mapping[str, Any] | None = None, **settings: Any
+        self,
+        url: str,
+        *,
+        tools: Tools = (),
+        fields: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> None:
         self.held = self.build(url, **settings)
-        self._chat = self.held.bind_tools(tools, **(fields or {})) if tools else self.held
+        self._arguments = arguments or {}
+        bound = fields or {}
+        self._chat = self.held.bind_tools(tools, **bound) if tools else self.held.bind(**bound) if bound else self.held
 
     def build(self, url: str, **settings: Any) -> Any:
         """Make the model."""
@@ -147,17 +155,17 @@ class LangChain:
         return ChatVllm(base_url=url, model="demo", **settings)
 
     def ask(self, prompt: str) -> Came:
-        return self._came(self._chat.invoke(prompt))
+        return self._came(self._chat.invoke(prompt, **self._arguments))
 
     async def aask(self, prompt: str) -> Came:
-        return self._came(await self._chat.ainvoke(prompt))
+        return self._came(await self._chat.ainvoke(prompt, **self._arguments))
 
     def stream(self, prompt: str) -> Iterator[Any]:
-        stream: Iterator[Any] = self._chat.stream(prompt)
+        stream: Iterator[Any] = self._chat.stream(prompt, **self._arguments)
         return stream
 
     def astream(self, prompt: str) -> AsyncIterator[Any]:
-        stream: AsyncIterator[Any] = self._chat.astream(prompt)
+        stream: AsyncIterator[Any] = self._chat.astream(prompt, **self._arguments)
         return stream
 
     def joined(self, pieces: Sequence[Any]) -> Came:
@@ -188,13 +196,19 @@ class LangChain:
 
 
 class LlamaIndex:
-    """A LlamaIndex model."""
+    """A LlamaIndex model; fields of a request are arguments of each call."""
 
     def __init__(
-        self, url: str, *, tools: Tools = (), fields: Mapping[str, Any] | None = None, **settings: Any
+        self,
+        url: str,
+        *,
+        tools: Tools = (),
+        fields: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> None:
         self.held = self.build(url, **settings)
-        self._given = {**({"tools": tools} if tools else {}), **(fields or {})}
+        self._given = {**({"tools": tools} if tools else {}), **(fields or {}), **(arguments or {})}
 
     def build(self, url: str, **settings: Any) -> Any:
         """Make the model."""

@@ -55,6 +55,10 @@ class Caller:
         if self._loop is None:
             self.asker.close()
             return
+        left = asyncio.all_tasks(self._loop)
+        for task in left:  # of a call that was interrupted
+            task.cancel()
+        self.run(_ended(left))
         self.run(self.asker.aclose())
         self.run(self._loop.shutdown_asyncgens())
         self._loop.close()
@@ -90,3 +94,7 @@ class Caller:
         """Run a coroutine in the client's event loop."""
         assert self._loop is not None
         return self._loop.run_until_complete(work)
+
+
+async def _ended(tasks: set["asyncio.Task[Any]"]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

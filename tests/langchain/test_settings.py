@@ -70,7 +70,13 @@ def test_a_loaded_model_is_the_same() -> None:
         reasoning_parser=None,
         stop=["x"],
     )
-    loaded = load(dumpd(model), valid_namespaces=["langchain_vllm"], allowed_objects=[ChatVllm])
+    assert model.extra_body is not None
+    loaded = load(
+        dumpd(model),
+        valid_namespaces=["langchain_vllm"],
+        allowed_objects=[ChatVllm],
+        secrets_map={"VLLM_EXTRA_BODY": model.extra_body},  # type: ignore[dict-item]  # which is a dict
+    )
     assert loaded == model
     assert loaded.asdict() == model.asdict()
 

@@ -26,8 +26,10 @@ from vllm_connect.adapters import (
     CALL_ARGUMENTS,
     AdapterModel,
     call_settings,
+    digest,
     environment,
     explicit_fields,
+    hiding,
     refuse_unknown,
     resolve_tool_choice,
     translate_foreign_names,
@@ -141,7 +143,8 @@ class ChatVllm(AdapterModel, BaseChatModel):
 
     Serialisation:
         `load(dumpd(model), valid_namespaces=["langchain_vllm"], allowed_objects=[ChatVllm])` restores the model.
-        No serialised form, pickle or `repr` has an API key.
+        No serialised form, pickle or `repr` has an API key. `extra_body` is serialised like a secret: give it to `load` as
+        `secrets_map={"VLLM_EXTRA_BODY": {...}}`.
 
     Raises:
         langchain_vllm.errors.VllmError: Every error of a call; each class is also one of langchain-core's `ModelError`
@@ -419,10 +422,14 @@ class ChatVllm(AdapterModel, BaseChatModel):
     @property
     @override
     def _identifying_params(self) -> Mapping[str, Any]:
-        return {
-            "base_url": self.base_url,
-            **{name: _json_value(value) for name, value in explicit_fields(self).items()},
-        }
+        fields = {name: _json_value(value) for name, value in explicit_fields(self).items() if name != "extra_body"}
+        return {"base_url": self.base_url, **fields}
+
+    @override
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """Return the key of the cache; what is hidden counts and does not show."""
+        hidden = digest(self.extra_body, kwargs.get("extra_body"), kwargs.get("headers"))
+        return super()._get_llm_string(stop=stop, **kwargs) + hidden
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -524,7 +531,7 @@ class ChatVllm(AdapterModel, BaseChatModel):
     @property
     @override
     def lc_secrets(self) -> dict[str, str]:
-        return {"api_key": "VLLM_API_KEY"}
+        return {"api_key": "VLLM_API_KEY", "extra_body": "VLLM_EXTRA_BODY"}
 
     @property
     @override
@@ -532,6 +539,17 @@ class ChatVllm(AdapterModel, BaseChatModel):
         timeouts = {"timeout": self.timeout.model_dump()} if isinstance(self.timeout, BaseModel) else {}
         objects = {name: value for name in OBJECT_FIELDS if (value := getattr(self, name)) is not None}
         return {**timeouts, **{name: _json_value(value) for name, value in objects.items()}}
+
+
+CALLS = (
+    *("invoke", "ainvoke", "stream", "astream", "batch", "abatch", "batch_as_completed", "abatch_as_completed"),
+    *("generate", "agenerate", "generate_prompt", "agenerate_prompt", "stream_events", "astream_events"),
+    *("bind", "bind_tools", "with_structured_output"),
+)
+"""Methods that receive the arguments of a call."""
+
+for _name in CALLS:
+    setattr(ChatVllm, _name, hiding(getattr(ChatVllm, _name)))
 
 
 def _call_arguments(given: dict[str, Any]) -> dict[str, Any]:

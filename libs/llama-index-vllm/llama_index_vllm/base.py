@@ -40,7 +40,7 @@ from llama_index.core.types import Model
 from pydantic import field_validator
 from typing_extensions import override
 from vllm_connect import ChatRequest
-from vllm_connect.adapters import AdapterModel, call_settings, response_format
+from vllm_connect.adapters import AdapterModel, call_settings, hiding, response_format
 
 from llama_index_vllm.callbacks import chat_events, completion_events
 from llama_index_vllm.messages import to_wire
@@ -522,6 +522,18 @@ class VllmLLM(AdapterModel, FunctionCallingLLM):
         pair = self._cache.pair(self)
         if pair.info_wanted and pair.info is None:
             pair.info = await pair.asynchronous.server_info()
+
+
+CALLS = (
+    *("chat", "achat", "stream_chat", "astream_chat", "complete", "acomplete", "stream_complete", "astream_complete"),
+    *("chat_with_tools", "achat_with_tools", "stream_chat_with_tools", "astream_chat_with_tools"),
+    *("predict_and_call", "apredict_and_call", "structured_predict", "astructured_predict"),
+    *("stream_structured_predict", "astream_structured_predict"),
+)
+"""Methods that receive the arguments of a call."""
+
+for _name in CALLS:
+    setattr(VllmLLM, _name, hiding(getattr(VllmLLM, _name)))
 
 
 def _loop_is_running() -> bool:

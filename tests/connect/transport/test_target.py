@@ -297,6 +297,22 @@ def test_key_that_changes(carry: Carry) -> None:
         assert [r.headers["authorization"] for r in server.requests] == ["Bearer first", "Bearer second"]
 
 
+def test_header_that_changes(carry_any: Carry) -> None:
+    values = iter(["first", "second"])
+    with FaultServer(answer()) as server:
+        carry_any(VllmConfig(base_url=server.url, headers={"X-Token": lambda: next(values)}), ASK, ASK)
+        assert [r.headers["x-token"] for r in server.requests] == ["first", "second"]
+
+
+@pytest.mark.parametrize("value", ["canary\nx", 5])
+def test_header_of_a_function_that_cannot_be_sent(carry_any: Carry, value: object) -> None:
+    with FaultServer(answer()) as server:
+        with pytest.raises(ConfigurationError, match="'X-Token'") as caught:
+            carry_any(VllmConfig(base_url=server.url, headers={"X-Token": lambda: value}), ASK)
+        assert not server.requests
+    assert "canary" not in str(caught.value)
+
+
 def test_key_that_cannot_be_sent(carry_any: Carry) -> None:
     with FaultServer(answer()) as server:
         with pytest.raises(ConfigurationError, match="not shown") as caught:

@@ -2,6 +2,7 @@
 
 The model class of an adapter inherits `AdapterModel` and the framework's class. A call goes through it like this:
 
+0. `hiding` wraps the framework's methods, so that no tracer receives the secrets among a call's arguments.
 1. `call_settings` checks the call's arguments, lays them over the model's settings, and separates the settings of the
    connection from the fields of the request.
 2. The adapter converts the framework's messages to wire messages; `replay_start` says from which one on reasoning is sent
@@ -23,6 +24,7 @@ from vllm_connect.adapters.adapter_model import AdapterModel
 from vllm_connect.adapters.call_settings import CALL_ARGUMENTS, CallSettings, call_settings
 from vllm_connect.adapters.client_cache import ClientCache, ClientPair
 from vllm_connect.adapters.foreign_names import translate_foreign_names
+from vllm_connect.adapters.hidden import digest, hiding
 from vllm_connect.adapters.identity_cache import IdentityCache
 from vllm_connect.adapters.partial_json import PartialObject, parse_partial
 from vllm_connect.adapters.replay import ReasoningReplay, replay_start
@@ -62,9 +64,11 @@ __all__ = [
     "ReasoningReplay",
     "StructuredOutputError",
     "call_settings",
+    "digest",
     "environment",
     "explicit_fields",
     "find_violation",
+    "hiding",
     "is_response_format",
     "json_schema_format",
     "metadata",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from vllm_connect.adapters.adapter_model import AdapterModel
 from vllm_connect.adapters.foreign_names import translate_foreign_names
+from vllm_connect.adapters.hidden import reveal
 from vllm_connect.adapters.replay import ReasoningReplay
 from vllm_connect.config.config import VllmConfig
 from vllm_connect.config.validation import refuse_unknown
@@ -30,7 +31,7 @@ class CallSettings(NamedTuple):
 
     Attributes:
         fields: The fields of the request, but its messages; `tools` are as the caller gave them.
-        connection: The settings of the connection that this call alone has.
+        connection: The settings of the connection that this call alone has; see `hidden`.
         reasoning_replay: Which assistant messages are sent back with their reasoning.
     """
 
@@ -54,7 +55,8 @@ def call_settings(
     """
     if not given:
         return CallSettings(explicit_fields(model), {}, model.reasoning_replay)
-    arguments = translate_older(translate_foreign_names(given, CALL_ARGUMENTS | OLDER_NAMES.keys()))
+    revealed = {name: value if name in CONNECTION_SETTINGS else reveal(value) for name, value in given.items()}
+    arguments = translate_older(translate_foreign_names(revealed, CALL_ARGUMENTS | OLDER_NAMES.keys()))
     refuse_unknown(arguments, known)
     replay = arguments.pop("reasoning_replay", None) or model.reasoning_replay
     extra_headers = arguments.pop("extra_headers", None)

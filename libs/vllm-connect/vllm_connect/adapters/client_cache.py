@@ -18,6 +18,7 @@ from operator import itemgetter
 from typing import Any
 
 import vllm_connect  # its clients are loaded when one is created
+from vllm_connect.adapters.hidden import reveal
 from vllm_connect.config.config import VllmConfig
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.request.cache import RequestCache
@@ -134,7 +135,7 @@ class ClientCache:
                 "configure that client"
             )
         settings = {**{name: getattr(model, name) for name in VllmConfig.model_fields}, **connection}
-        return VllmConfig(**{name: value for name, value in settings.items() if value is not None})
+        return VllmConfig(**_present(settings))
 
     def close(self) -> None:
         """Close idle connections of the blocking client, unless it is the caller's."""
@@ -167,6 +168,11 @@ class ClientCache:
     def __reduce__(self) -> tuple[type["ClientCache"], tuple[()]]:
         """Pickle no client."""
         return ClientCache, ()
+
+
+def _present(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are not None, revealed."""
+    return {name: value for name, hidden in settings.items() if (value := reveal(hidden)) is not None}
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def _same(value: Any) -> Any:
 
 def _without_generate_path(url: Any) -> Any:
     """Remove the path of vLLM's demonstration server, which `VllmServer` is used with."""
-    return url.rstrip("/").removesuffix("/generate") if isinstance(url, str) else url
+    return url.rstrip("/").removesuffix("/generate") if type(url) is str else url  # one that is hidden stays so
 
 
 def _answer_format(value: Any) -> Any:

@@ -230,8 +230,9 @@ def send_plan(
         http_request = completions_request(plan.body, tokenized, streaming=request.stream)
     else:
         encoded, replaced = encode_json(plan.body)
-        report_repairs(prepared, [f"{place} has a lone surrogate, which is sent as U+FFFD" for place in replaced])
         http_request = json_request(CHAT_PATH, encoded, streaming=request.stream)
+        del encoded  # tracebacks, and what reports them, show variables
+        report_repairs(prepared, [f"{place} has a lone surrogate, which is sent as U+FFFD" for place in replaced])
     choices = request.n or 1
     new_reader = partial(
         AnswerReader, choices=choices, new_filter=plan.new_filter, new_id=context.new_id, stages=stages

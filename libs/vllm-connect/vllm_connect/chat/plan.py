@@ -68,6 +68,10 @@ class Plan(NamedTuple):
     may_prevent_reasoning: bool = False
     text_source: TextSource = "content"
 
+    def __repr__(self) -> str:
+        """Show how the answer is read; tracebacks, and what reports them, show variables, and the body has the prompt."""
+        return f"Plan(text_source={self.text_source!r})"
+
 
 def plan_request(
     request: ChatRequest,

@@ -38,6 +38,7 @@ __all__ = [
     "api_key_of",
     "argument_names",
     "authorization",
+    "headers_of",
     "scrub",
     "secrets_of",
     "timeouts_of",
@@ -50,6 +51,8 @@ SECRETS = ("api_key", "basic_auth", "headers", "proxy_auth")
 """Fields that hold secrets; no dump and no pickle has them."""
 
 MASK = "[secret]"
+
+HEADERS_EXPECTED = "headers must be a mapping of names to strings, or to functions that return them"
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Transport: TypeAlias = Literal["auto", "httpx"]
@@ -74,15 +77,19 @@ def _api_key(value: object) -> object:
     return value
 
 
-def _headers(value: object) -> dict[str, SecretStr]:
+def _headers(value: object) -> dict[str, SecretStr | Callable[[], str]]:
+    """Check names and values; a function is called for each request instead."""
     if not isinstance(value, Mapping):
-        raise ConfigurationError("headers must be a mapping of names to strings")
-    headers = {}
+        raise ConfigurationError(HEADERS_EXPECTED)
+    headers: dict[str, SecretStr | Callable[[], str]] = {}
     for name, secret in value.items():
         text = _revealed(secret)
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise ConfigurationError("headers must be a mapping of names to strings")
-        headers[header_name(name)] = SecretStr(header_value(text, f"header {name!r}"))
+        if isinstance(name, str) and isinstance(text, str):
+            headers[header_name(name)] = SecretStr(header_value(text, f"header {name!r}"))
+        elif isinstance(name, str) and callable(text):
+            headers[header_name(name)] = text
+        else:
+            raise ConfigurationError(HEADERS_EXPECTED)
     return headers
 
 
@@ -180,10 +187,10 @@ class VllmConfig(BaseModel):
     """The key, or a function that returns it, called for each request. From `VLLM_API_KEY`; "" is no key."""
     basic_auth: Annotated[SecretStr | None, BeforeValidator(_auth)] = Field(default=None, exclude=True)
     """`user:password` for a server behind basic authentication; a key comes before it."""
-    headers: Annotated[Mapping[str, str | SecretStr], BeforeValidator(_headers)] = Field(
-        default_factory=dict, exclude=True
+    headers: Annotated[Mapping[str, SecretStr | str | SkipJsonSchema[Callable[[], str]]], BeforeValidator(_headers)] = (
+        Field(default_factory=dict, exclude=True)
     )
-    """More headers for every request; their values are treated as secrets."""
+    """More headers for every request, or functions that return them for each; their values are treated as secrets."""
     user_agent: Annotated[str | None, AfterValidator(_user_agent)] = None
     """The User-Agent header, None for this package's name and version."""
 
@@ -340,6 +347,21 @@ def api_key_of(config: VllmConfig) -> str | None:
     return checked if isinstance(checked, str) else None
 
 
+def headers_of(config: VllmConfig) -> dict[str, str]:
+    """Return the headers for one request, their names in lower case, calling the functions among them.
+
+    Raises:
+        ConfigurationError: A function returned no usable value.
+    """
+    headers = {}
+    for name, value in config.headers.items():
+        text = value() if callable(value) else _revealed(value)
+        if not isinstance(text, str):
+            raise ConfigurationError(f"the function given as header {name!r} must return a string")
+        headers[name.lower()] = header_value(text, f"header {name!r}")
+    return headers
+
+
 def authorization(config: VllmConfig) -> str | None:
     """Return the Authorization header of one request: bearer for a key, else basic, else None."""
     key = api_key_of(config)
@@ -353,7 +375,7 @@ def authorization(config: VllmConfig) -> str | None:
 def secrets_of(config: VllmConfig) -> tuple[str, ...]:
     """List the texts that must not be shown: keys, header values and passwords, the longest first."""
     found = [api_key_of(config) or ""]
-    found.extend(str(_revealed(value)) for value in config.headers.values())
+    found.extend(headers_of(config).values())
     for auth in (config.basic_auth, config.proxy_auth):
         if auth:
             found += [auth.get_secret_value(), auth.get_secret_value().partition(":")[2], basic(auth)[6:]]

@@ -232,10 +232,10 @@ class RequestFields(BaseModel):
     vllm_xargs: Annotated[dict[str, Any] | None, FieldFacts(merge=True)] = None
     """Arguments of the server's own extensions."""
     extra_body: Annotated[dict[str, Any] | None, FieldFacts(sent="converted", merge=True)] = Field(
-        default=None, repr=False
+        default=None, repr=False, exclude=True
     )
-    """Further fields, merged deeply into the body last; the server ignores those that it does not know. Not for secrets: it is
-    traced and serialised like other fields, while `headers` are not."""
+    """Further fields, merged deeply into the body last; the server ignores those that it does not know. It is left out of what
+    is printed, traced and dumped; copies and pickles have it."""
 
 
 class ChatRequest(RequestFields):
@@ -247,7 +247,7 @@ class ChatRequest(RequestFields):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    messages: Annotated[list[dict[str, Any]], IN_PROMPT]
+    messages: Annotated[list[dict[str, Any]], IN_PROMPT] = Field(repr=False)
     """The conversation in OpenAI's shape."""
     tools: Annotated[list[dict[str, Any]] | None, FieldFacts(prompt="field", completions="done", sent="converted")] = (
         None

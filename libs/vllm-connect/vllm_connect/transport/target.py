@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 from pydantic import SecretStr
 
-from vllm_connect.config.config import VllmConfig, api_key_of, authorization, scrub, secrets_of
+from vllm_connect.config.config import VllmConfig, api_key_of, authorization, headers_of, scrub, secrets_of
 from vllm_connect.config.headers import header_name, header_value
 from vllm_connect.config.urls import split_proxy
 from vllm_connect.conversation.private_hosts import host_address
@@ -96,10 +96,8 @@ class Target:
             "accept": "application/json",
             "accept-encoding": "gzip",
         }
-        self._given_headers = {
-            name.lower(): value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in config.headers.items()
-        }
+        has_functions = any(callable(value) for value in config.headers.values())
+        self._given_headers = None if has_functions else headers_of(config)
         self._warn()
 
     def headers(self, request: HttpRequest) -> dict[str, str]:
@@ -145,7 +143,7 @@ class Target:
             headers["content-type"] = "application/json"
         if auth := authorization(self.config):
             headers["authorization"] = auth
-        headers.update(self._given_headers)
+        headers.update(headers_of(self.config) if self._given_headers is None else self._given_headers)
         for name, value in request.headers.items():
             headers[header_name(name).lower()] = header_value(value, f"header {name!r}")
         return headers
@@ -156,7 +154,11 @@ class Target:
                 f"TLS certificates of {self.authority} are not verified: anyone between can read the key and the prompts; "
                 "set verify to the path of the CA certificate instead"
             )
-        has_key = callable(self.config.api_key) or api_key_of(self.config) or "authorization" in self._given_headers
+        has_key = (
+            callable(self.config.api_key)
+            or api_key_of(self.config)
+            or "authorization" in map(str.lower, self.config.headers)
+        )
         if not self.secure and has_key and not is_this_machine(self.host):
             _warn_once(
                 f"the key is sent to {self.authority} unencrypted, over http://: anyone between can read it; use https://"

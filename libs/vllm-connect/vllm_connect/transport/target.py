@@ -143,6 +143,7 @@ class Target:
             headers["content-type"] = "application/json"
         if auth := authorization(self.config):
             headers["authorization"] = auth
+        headers.update(_trace_context())
         headers.update(headers_of(self.config) if self._given_headers is None else self._given_headers)
         for name, value in request.headers.items():
             headers[header_name(name).lower()] = header_value(value, f"header {name!r}")
@@ -212,6 +213,17 @@ def _network(entry: str) -> IPv4Network | IPv6Network | None:
         return ip_network(entry.strip("[]"), strict=False)
     except ValueError:  # a name
         return None
+
+
+def _trace_context() -> dict[str, str]:
+    """Return the headers that continue the current trace, `traceparent`, if this process uses OpenTelemetry."""
+    if "opentelemetry.trace" not in sys.modules:
+        return {}
+    from opentelemetry.propagate import inject  # noqa: PLC0415 - no dependency, and its API is imported already
+
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    return {header_name(name).lower(): header_value(value, f"header {name!r}") for name, value in carrier.items()}
 
 
 @lru_cache(maxsize=1)

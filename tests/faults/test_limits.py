@@ -162,13 +162,16 @@ def test_digits_of_an_integer() -> None:
 # Retries and connections
 
 
-def test_attempts() -> None:
-    with pytest.raises(ServerFailureError) as caught:
-        complete(answer(b"", "503 Service Unavailable"), max_retries=2, retry_delay=0.001)
-    assert (caught.value.attempts, caught.value.args[-1]) == (3, 3)
+@pytest.mark.parametrize(
+    ("status", "requests"), [("500 Internal Server Error", 3), ("503 Service Unavailable", 7), ("429 Too Many", 7)]
+)
+def test_attempts(status: str, requests: int) -> None:
+    with pytest.raises((ServerFailureError, RateLimitedError)) as caught:
+        complete(answer(b"", status), max_retries=2, retry_delay=0.001)
+    assert (caught.value.attempts, caught.value.args[-1]) == (requests, requests)
 
 
-@pytest.mark.parametrize(("seconds", "requests"), [(60, 2), (61, 1)])
+@pytest.mark.parametrize(("seconds", "requests"), [(60, 4), (61, 1)])
 def test_a_wait_asked_for(seconds: int, requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)

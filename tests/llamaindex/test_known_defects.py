@@ -119,7 +119,7 @@ def test_b6_tools_have_no_key_that_was_not_requested(serve: Serve, connect: Conn
 
 @every_chat
 async def test_b7_max_retries_is_honoured(ask: Chat, serve: Serve, connect: Connect) -> None:
-    server = serve(Answer(status=503, extra={"error": {"message": "busy", "code": 503}}))
+    server = serve(Answer(status=500, extra={"error": {"message": "died", "code": 500}}))
     llm = connect(server, max_retries=2, retry_delay=0.001, max_retry_delay=0.001)
     with pytest.raises(ServerFailureError) as caught:
         await ask(llm, user())

@@ -22,7 +22,8 @@ from vllm_connect.errors import (
 from vllm_connect.transport.retry import RetryBudget, RetryPolicy, budget_of, read_retry_after
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc).timestamp()
-BUSY = ServerFailureError("busy", status=503)
+BUSY = ServerFailureError("busy", status=500)
+REFUSED = ServerFailureError("busy", status=503)
 
 
 def policy(random: Callable[[], float] = lambda: 1.0, **settings: object) -> RetryPolicy:
@@ -51,6 +52,13 @@ def test_retries_are_counted() -> None:
     assert policy(max_retries=2).delay(2, BUSY) is not None
     assert policy(max_retries=2).delay(3, BUSY) is None
     assert policy(max_retries=0).delay(1, BUSY) is None
+
+
+@pytest.mark.parametrize("refusal", [REFUSED, RateLimitedError("x", status=429)])
+def test_refusals_are_retried_three_times_as_often(refusal: VllmError) -> None:
+    assert [policy(max_retries=2).delay(n, refusal) is not None for n in range(1, 9)] == [True] * 6 + [False] * 2
+    assert policy(max_retries=0).delay(1, refusal) is None
+    assert policy(max_retries=2).delay(3, BUSY) is None
 
 
 # Waits that the server asks for
@@ -154,17 +162,21 @@ def test_some_errors_are_retried_once(code: str) -> None:
 # The budget
 
 
-def calls(budget: RetryBudget, count: int, failing: Callable[[], bool], failure: VllmError = BUSY) -> int:
+def calls(
+    budget: RetryBudget, count: int, failing: Callable[[], bool], failure: VllmError = BUSY, retries: int = 9
+) -> int:
     """Count the requests of calls that are tried again as often as they may be."""
     requests = 0
+    rule = policy(max_retries=retries)
     for _ in range(count):
-        paid = 0
-        for attempt in range(1, 11):
+        paid = attempt = 0
+        while True:
+            attempt += 1
             requests += 1
             if not failing():
                 budget.credit(paid)
                 break
-            if policy().delay(attempt, failure) is None or not (paid := budget.spend(failure)):
+            if rule.delay(attempt, failure) is None or not (paid := budget.spend(failure)):
                 break
     return requests
 
@@ -184,6 +196,18 @@ def test_outage_costs_a_tenth_more() -> None:
 def test_outage_of_timeouts_costs_half_of_that() -> None:
     late = RequestTimeoutError("late", phase="connect", retryable=True)
     assert calls(RetryBudget(), 1000, always, late) == 1050
+
+
+def test_refusals_cost_little() -> None:
+    assert calls(RetryBudget(), 10_000, always, REFUSED) == 10_500
+    budget = RetryBudget(1)
+    assert (budget.spend(RateLimitedError("x", status=429)), budget.spend(REFUSED)) == (1, 0)
+
+
+def test_a_server_that_refuses_half_is_asked_as_often_as_it_takes() -> None:
+    chance = Random(1)  # noqa: S311 - repeatable, no secret
+    requests = calls(RetryBudget(), 20_000, lambda: chance.random() < 0.5, REFUSED, retries=2)
+    assert requests / 20_000 == pytest.approx(1.984, abs=0.02)
 
 
 def test_answers_fill_the_budget_and_no_more() -> None:

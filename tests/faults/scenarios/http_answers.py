@@ -143,8 +143,8 @@ FAULTS = (
     retried("F24d", "504, then an answer", says("504 Gateway Timeout")),
     Fault(
         "F25",
-        "503 for all: three tries and no more",
-        Wants(ServerFailureError, {"status": 503, "retryable": True}, requests=3),
+        "503 for all: seven tries and no more",
+        Wants(ServerFailureError, {"status": 503, "retryable": True}, requests=7),
         **both(says("503 Service Unavailable")),
         settings={"max_retries": 2},
     ),

@@ -199,7 +199,7 @@ class VllmConfig(BaseModel):
     )
     """How long to wait: a `Timeouts`, its fields as a mapping, or a number of seconds. From `VLLM_TIMEOUT`."""
     max_retries: int = Field(default_factory=lambda: environment("VLLM_MAX_RETRIES", read_count, 2), ge=0)
-    """How often a request is retried, at most. From `VLLM_MAX_RETRIES`."""
+    """How often a request is retried, at most; one that the server refuses (429, 503), three times as often. From `VLLM_MAX_RETRIES`."""
     retry_delay: Seconds = 0.5
     """Upper bound of the first random delay, in seconds; each further one doubles it."""
     max_retry_delay: Seconds = 8.0

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := libs/vllm-connect libs/langchain-vllm libs/llama-index-vllm
 SOURCES := libs tests cookbook
 
-.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz drafts mutants differential bench bench-transports faults soak cancel load clean
+.PHONY: help install demo test test-live record vllm lint format types build check-install test-floors constraints fuzz hostile drafts mutants differential bench bench-transports faults soak cancel load clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ constraints: install ## Compile constraints.txt anew
 
 fuzz: install ## Fuzz the parsers and the SSE decoder with more than a million examples
 	FUZZ_FACTOR=100 $(BIN)/python -m pytest -n 2 --timeout 0 tests/connect/parsing/test_laws.py tests/connect/protocol/test_sse.py -k "not linear"
+
+hostile: install ## Send 20,000 hostile byte streams to both shells of the transport over real sockets
+	FUZZ_FACTOR=40 $(BIN)/python -m pytest -q --timeout 0 tests/connect/transport/test_hostile_streams.py
 
 drafts: install ## Parse a hundred thousand texts with drafted calls in their reasoning, and calls after it
 	FUZZ_FACTOR=500 $(BIN)/python -m pytest -q --timeout 0 tests/connect/parsing/test_reasoning.py -k executed_and_every

@@ -6,6 +6,7 @@ loop stops to read.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -262,7 +263,11 @@ class StreamConnection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         """Handle the end of what the server sends; the loop closes the connection then."""
-        self._parser.feed_eof()
+        tls = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        with suppress(ssl.SSLError):  # the end was not encrypted, which anyone between can cause
+            if tls is not None:
+                tls.read(1)
+            self._parser.feed_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Handle the end of the connection."""

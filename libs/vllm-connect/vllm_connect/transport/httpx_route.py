@@ -11,6 +11,7 @@ follows a response in the same read is the next response to httpx, so that our o
 
 import math
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -122,6 +123,8 @@ class _Connection:
 
     def _parse(self, data: bytes) -> bytes:
         parser = self._parser
+        if not data and isinstance(tls := self._stream.get_extra_info("ssl_object"), ssl.SSLObject):
+            tls.read(1)  # raises an error where the end was not encrypted, which anyio does not report
         if parser is not None:
             try:
                 parser.feed(data)

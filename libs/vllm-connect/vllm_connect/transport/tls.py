@@ -4,10 +4,19 @@ import ssl
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from vllm_connect.errors import ConfigurationError
 
 __all__ = ["tls_context"]
+
+
+class _Context(ssl.SSLContext):
+    """TLS settings whose sockets report an end that was not encrypted, which anyone between can cause."""
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        """Wrap a socket; what reads until the end of the connection must know an end from a cut (RFC 8446, 6.1)."""
+        return super().wrap_socket(*args, **{**options, "suppress_ragged_eofs": False})
 
 
 @lru_cache(maxsize=16)
@@ -24,7 +33,7 @@ def tls_context(
     Raises:
         ConfigurationError: A file cannot be read.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])
     if verify is False:
         context.check_hostname = False

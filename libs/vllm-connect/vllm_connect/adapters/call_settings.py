@@ -62,5 +62,5 @@ def call_settings(
     extra_headers = arguments.pop("extra_headers", None)
     connection = {name: arguments.pop(name) for name in CONNECTION_SETTINGS & arguments.keys()}
     if extra_headers:
-        connection["headers"] = {**(connection.get("headers") or model.headers), **extra_headers}
+        connection["headers"] = {**(reveal(connection.get("headers")) or model.headers), **extra_headers}
     return CallSettings(override_fields(explicit_fields(model), arguments), connection, replay)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from vllm_connect.adapters.foreign_names import RENAMED, SPREAD
 from vllm_connect.config.config import MASK, SECRETS
 from vllm_connect.errors import ConfigurationError
 from vllm_connect.request.json_values import encode_json
@@ -18,8 +19,9 @@ __all__ = ["Hidden", "digest", "hide", "hiding", "reveal"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-NAMES = frozenset({*SECRETS, "extra_body"})
-"""Arguments whose values are hidden; a function that returns a key is not a secret."""
+FOREIGN = frozenset(name for name, renamed in RENAMED.items() if renamed.name in SECRETS) | SPREAD
+NAMES = FOREIGN | {*SECRETS, "extra_body", "extra_headers"}
+"""Arguments whose values are hidden, by their names in other clients too; a function that returns a key is not a secret."""
 NESTED = "llm_kwargs"
 """An argument of LlamaIndex that holds the arguments of a call."""
 

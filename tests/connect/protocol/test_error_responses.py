@@ -188,10 +188,15 @@ def test_no_tool_parser(text: str) -> None:
             "At most 1 image(s) may be provided in one prompt. (parameter=image)",
             "--limit-mm-per-prompt of the server",
         ),
+        (
+            400,
+            "Structured output processing only supports one backend per engine. The engine is already using 'guidance'",
+            "--structured-outputs-config.backend xgrammar",
+        ),
         (422, "The URL must be from one of the allowed domains: ['a.test']. Input URL domain: b.test", "a data: URL"),
     ],
 )
-def test_media_that_a_server_does_not_take(status: int, text: str, advice: str) -> None:
+def test_a_refusal_says_what_to_do_about_it(status: int, text: str, advice: str) -> None:
     said = str(error_from_response(status, JSON, nested(text, status)))
     assert text in said
     assert advice in said.removeprefix(f"the server answered {status}: {text}")

@@ -79,15 +79,20 @@ OVERFLOWS = (
 )
 """Messages, in lower case, of vLLM and of gateways, about a prompt or an answer that exceeds the context window."""
 
-OF_MEDIA = (
+BY_MESSAGE = (
     ("is not a multimodal model", "send text only, or serve a multimodal model"),
     ("may be provided in one prompt", "send fewer, or raise --limit-mm-per-prompt of the server"),
     (
         "must be from one of the allowed domains",
         "put the bytes into a data: URL, or add the domain to --allowed-media-domains of the server",
     ),
+    (
+        "only supports one backend per engine",
+        "an earlier request, perhaps of another client, fixed the server's grammar backend: restart the server with "
+        "--structured-outputs-config.backend xgrammar, which refuses schemas that need another one",
+    ),
 )
-"""Messages, in lower case, about media that the server does not accept, and what to do about them."""
+"""Messages, in lower case, and what to do about them: media that the server does not accept, constraints of another backend."""
 
 LIMIT = re.compile(r"(?:(?:context|model) length (?:is|of) |max_model_len ?[=(]? ?)(\d{1,12})")
 REQUESTED = tuple(
@@ -275,7 +280,7 @@ def _status_error(
         kind, advice = ServerFailureError, "look at the server's log, and try again later"
     if kind is ModelNotFoundError:
         facts["available"] = _aliases(text)
-    advice = next((told for sign, told in OF_MEDIA if sign in text.lower()), advice)
+    advice = next((told for sign, told in BY_MESSAGE if sign in text.lower()), advice)
     if is_page:
         advice = "check base_url, and look at the log of the proxy in front of the server"
     if status == NOT_FOUND and text.lower() in NO_PATH:

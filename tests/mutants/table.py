@@ -275,7 +275,8 @@ TABLE: dict[str, list[Row]] = {
     ],
     "vllm_connect/chat/plan.py": [
         ("or is_reasoning_off(request):", "or False:", ROOM),
-        ("forced_here = is_forced(request.tool_choice) and", "forced_here = False and", ROOM),
+        ("(known.fails_forced_calls or known.reasons_in_text)", "known.fails_forced_calls", ROOM),
+        ("(known.fails_forced_calls or known.reasons_in_text)", "known.reasons_in_text", ROOM),
         ('    body.pop("parallel_tool_calls", None)', "    pass", FLOW),
         ('changes: dict[str, Any] = {"tool_choice": "none"}', "changes: dict[str, Any] = {}", FLOW),
         ("_sendable(tool) if forced or", "_sendable(tool) if", FLOW),

@@ -70,6 +70,8 @@ def test_reasoning_in_the_text_of_any_answer_is_remembered() -> None:
     assert len(tag_of(asked[0][1])["elements"]) == 2
     _, asked = run(json_start(capabilities, reasoning=False), said('{"n": 1}'))
     assert "response_format" in asked[0][1]
+    _, asked = run(start(capabilities, tool_choice="f"), said(f"<think>Hm.</think>{CALL}"))
+    assert "structural_tag" in asked[0][1]["structured_outputs"]
 
 
 def test_a_stream_teaches_the_next_call() -> None:

@@ -88,8 +88,10 @@ BY_MESSAGE = (
     ),
     (
         "only supports one backend per engine",
-        "an earlier request, perhaps of another client, fixed the server's grammar backend: restart the server with "
-        "--structured-outputs-config.backend xgrammar, which refuses schemas that need another one",
+        (
+            "an earlier request, perhaps of another client, fixed the server's grammar backend: restart the server with "
+            "--structured-outputs-config.backend xgrammar, which refuses schemas that need another one"
+        ),
     ),
 )
 """Messages, in lower case, and what to do about them: media that the server does not accept, constraints of another backend."""

@@ -17,7 +17,7 @@ REASONING = PARSING + "test_reasoning.py"
 REPAIR = PARSING + "test_repair.py"
 END_TAGS = PARSING + "test_missing_end_tags.py"
 FORCED = PARSING + "test_forced_calls.py"
-ROOM = CHAT + "test_reasoning_room.py"
+TAGS = CHAT + "test_constraint_tags.py"
 FLOW = CHAT + "test_flow.py"
 
 TABLE: dict[str, list[Row]] = {
@@ -263,10 +263,10 @@ TABLE: dict[str, list[Row]] = {
     ],
     # chat
     "vllm_connect/chat/flow.py": [
-        ("        known.reasons_in_text = True\n", "", ROOM),
-        ("any(each.reasoned_in_text for each in filters)", "False", ROOM),
-        ("parsed_by_server and any(each.called_in_text for each in filters)", "False", ROOM),
-        ("        if reason and not request.stream:", "        if reason:", ROOM),
+        ("        known.needs_constraint_tags = True\n", "", TAGS),
+        ("any(each.reasoned_in_text for each in filters)", "False", TAGS),
+        ("parsed_by_server and any(each.called_in_text for each in filters)", "False", TAGS),
+        ("        if reason and not request.stream:", "        if reason:", TAGS),
         ("                raise  # the caller has a part of the answer", "                pass", FLOW),
         ("return usage.completion_tokens - shown > EXPECTED_OVERHEAD", "return True", FLOW),
         ("            known.drops_tool_calls = True", "            pass", FLOW),
@@ -274,9 +274,9 @@ TABLE: dict[str, list[Row]] = {
         ("if new:\n        prepared.changes", "if False:\n        prepared.changes", FLOW),
     ],
     "vllm_connect/chat/plan.py": [
-        ("or is_reasoning_off(request):", "or False:", ROOM),
-        ("(known.fails_forced_calls or known.reasons_in_text)", "known.fails_forced_calls", ROOM),
-        ("(known.fails_forced_calls or known.reasons_in_text)", "known.reasons_in_text", ROOM),
+        (" and not is_reasoning_off(request)\n    reasoning", "\n    reasoning", TAGS),
+        ("(known.fails_forced_calls or known.needs_constraint_tags)", "known.fails_forced_calls", TAGS),
+        ("(known.fails_forced_calls or known.needs_constraint_tags)", "known.needs_constraint_tags", TAGS),
         ('    body.pop("parallel_tool_calls", None)', "    pass", FLOW),
         ('changes: dict[str, Any] = {"tool_choice": "none"}', "changes: dict[str, Any] = {}", FLOW),
         ("_sendable(tool) if forced or", "_sendable(tool) if", FLOW),
@@ -286,12 +286,12 @@ TABLE: dict[str, list[Row]] = {
         ("supposed = profile.reasoning_prefilled and not is_reasoning_off(request)", "supposed = profile.reasoning_prefilled", CHAT),
         ('"disable_any_whitespace": True}', "}", FLOW),
     ],
-    "vllm_connect/chat/reasoning_room.py": [
-        ('answer.finish_reason != "length" or', "", ROOM),
-        ("or answer.reasoning or", "or", ROOM),
-        ("        return not answer.text.strip()", "        return False", ROOM),
-        ("        return not answer.text.strip()", "        return True", FLOW),
-        ('"max_whitespace_cnt": MOST_WHITESPACE', "", ROOM),
+    "vllm_connect/chat/constraint_tags.py": [
+        ('answer.finish_reason != "length" or', "", TAGS),
+        ("not answer.reasoning and ", "", TAGS),
+        ("and not answer.text.strip()", "and False", TAGS),
+        ("and not answer.text.strip()", "", FLOW),
+        ('"max_whitespace_cnt": MOST_WHITESPACE', "", TAGS),
     ],
     "vllm_connect/chat/prompt_end.py": [
         ('request.reasoning in (False, "none")', "request.reasoning is False", CHAT + "test_prompt_end.py"),

@@ -19,7 +19,8 @@ class ModelCapabilities:
         needs_strict_tools: Whether the server enforces the arguments of a forced call only where a tool is `strict`.
         fails_forced_calls: Whether the server's tool parser is not the model's: it left a call in the text, or no call came of
             a forced one.
-        reasons_in_text: Whether the server leaves the reasoning in the text, so that a grammar keeps the model from it.
+        needs_constraint_tags: Whether constraints have to be structural tags: the server leaves the reasoning in the text, so
+            that a grammar keeps the model from it, or an answer was nothing but whitespace.
         message_policy: What its chat template has complained about, and what that changes in a conversation.
         prompt_ends_in_reasoning: Whether its prompt ends inside the reasoning, by the arguments of the template; None if the
             server could not say.
@@ -29,7 +30,7 @@ class ModelCapabilities:
     drops_tool_calls: bool = False
     needs_strict_tools: bool = False
     fails_forced_calls: bool = False
-    reasons_in_text: bool = False
+    needs_constraint_tags: bool = False
     message_policy: MessagePolicy | None = None
     prompt_ends_in_reasoning: dict[str, bool | None] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from vllm_connect.chat.capabilities import ModelCapabilities, ServerCapabilities
+from vllm_connect.chat.constraint_tags import has_degenerated
 from vllm_connect.chat.filters.hold import HoldFilter
 from vllm_connect.chat.filters.json_extraction import JsonExtractionFilter
 from vllm_connect.chat.filters.token_ids import TokenIdsFilter
@@ -21,7 +22,6 @@ from vllm_connect.chat.plan import Plan, plan_request
 from vllm_connect.chat.prepare import PreparedMessages, prepare_messages
 from vllm_connect.chat.prompt_end import ask_prompt_end
 from vllm_connect.chat.raw_completion import completions_request
-from vllm_connect.chat.reasoning_room import is_kept_from_reasoning
 from vllm_connect.chat.schema_checks import check_schemas
 from vllm_connect.chat.steps import CallContext, Steps, fetch, probe, send
 from vllm_connect.chat.strict_tools import has_loose_tools, strictness_would_help
@@ -163,7 +163,7 @@ def ask(
         yield from ask_prompt_end(request, context, version)
         plan = plan_request(request, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
         may_be_loose = plan.works_without_server_parser and has_loose_tools(request) and not known.needs_strict_tools
-        may_be_retried = (may_be_loose or plan.may_prevent_reasoning) and not request.stream
+        may_be_retried = (may_be_loose or plan.may_degenerate) and not request.stream
         held = HoldFilter(*(ANYTHING if may_be_retried else hold))
         try:
             stages = stages_of(request, held, spent)
@@ -308,17 +308,17 @@ def reason_for_another_form(plan: Plan, answer: Answer, known: ModelCapabilities
     if may_be_loose and strictness_would_help(request, answers):
         known.needs_strict_tools = True
         return "the arguments of a forced call did not match their schema"
-    if plan.may_prevent_reasoning and is_kept_from_reasoning(request, answers):
-        known.reasons_in_text = True
+    if plan.may_degenerate and has_degenerated(request, answers):
+        known.needs_constraint_tags = True
         known.fails_forced_calls = known.fails_forced_calls or is_forced(request.tool_choice)
-        return "a grammar kept the model from reasoning before its answer"
+        return "under a grammar the model wrote whitespace, or no call"
     return None
 
 
 def learn_from_text(plan: Plan, reader: AnswerReader, known: ModelCapabilities) -> None:
     """Learn from an answer's text whether it had reasoning, or a call, that the server's parsers should have read."""
     filters = [each for each in reader.filters.values() if isinstance(each, ToolParsingFilter)]
-    known.reasons_in_text = known.reasons_in_text or any(each.reasoned_in_text for each in filters)
+    known.needs_constraint_tags = known.needs_constraint_tags or any(each.reasoned_in_text for each in filters)
     parsed_by_server = plan.works_without_server_parser
     known.fails_forced_calls |= parsed_by_server and any(each.called_in_text for each in filters)
 

@@ -20,12 +20,12 @@ from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 from vllm_connect.chat.capabilities import ServerCapabilities
+from vllm_connect.chat.constraint_tags import constraint_tag
 from vllm_connect.chat.filters.first_tool_call import FirstToolCallFilter
 from vllm_connect.chat.filters.token_ids import TokenIdsFilter
 from vllm_connect.chat.filters.tool_parsing import ToolParsingFilter
 from vllm_connect.chat.prompt_end import is_reasoning_off, prompt_ends_in_reasoning
 from vllm_connect.chat.raw_completion import check_text_only
-from vllm_connect.chat.reasoning_room import constraint_tag
 from vllm_connect.chat.strict_tools import strict_tools
 from vllm_connect.parsing.auto_format import auto_format
 from vllm_connect.parsing.forced_calls import forced_format, forced_schema, forced_tag
@@ -57,7 +57,8 @@ class Plan(NamedTuple):
         new_filter: Returns the filter of a choice; None where the server's deltas pass as they are.
         works_without_server_parser: Whether the request can be planned otherwise if the server has no tool parser.
         has_structural_tag: Whether there is a structural tag, which older servers refuse.
-        may_prevent_reasoning: Whether a grammar of the server may keep the model from reasoning, which another plan allows.
+        may_degenerate: Whether a grammar of the server may keep the model from writing what it would, where another plan does
+            not.
         text_source: Where the text comes from that is parsed here.
     """
 
@@ -65,7 +66,7 @@ class Plan(NamedTuple):
     new_filter: NewFilter | None = None
     works_without_server_parser: bool = False
     has_structural_tag: bool = False
-    may_prevent_reasoning: bool = False
+    may_degenerate: bool = False
     text_source: TextSource = "content"
 
     def __repr__(self) -> str:
@@ -101,36 +102,37 @@ def plan_request(
     if request.tool_parser == "server" or not request.tools or request.tool_choice == "none":
         request = _with_sendable_tools(request)
         tag = _constraint_tag(request, capabilities) if structural_tags else None
-        if tag is not None and known.reasons_in_text:
-            return _with_reasoning_room(request, tag, capabilities, version)
+        if tag is not None and known.needs_constraint_tags:
+            return _with_constraint_tags(request, tag, capabilities, version)
         server_filter = _server_filter(request, capabilities)
-        return Plan(request.body(version), server_filter, may_prevent_reasoning=tag is not None)
+        return Plan(request.body(version), server_filter, may_degenerate=tag is not None)
     if request.tool_parser != "auto":
         format_ = request.tool_parser if isinstance(request.tool_parser, Format) else find_format(request.tool_parser)
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
     format_ = auto_format() if profile.tool_format is None else find_format(profile.tool_format)
-    forced_here = is_forced(request.tool_choice) and (known.fails_forced_calls or known.reasons_in_text)
+    forced_here = is_forced(request.tool_choice) and (known.fails_forced_calls or known.needs_constraint_tags)
     if forced_here or not known.has_tool_parser or _text_source(request, capabilities) != "content":
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
     request = _with_sendable_tools(request)
     if known.needs_strict_tools and is_forced(request.tool_choice):
         request = request.model_copy(update={"tools": strict_tools(request.tools or ())})
     new_filter = _new_filter(request, format_, capabilities, f"recovered:{format_.names[0]}", recover=True)
-    may_prevent_reasoning = is_forced(request.tool_choice) and format_.forced is not None and structural_tags
+    may_degenerate = is_forced(request.tool_choice) and format_.forced is not None and structural_tags
     return Plan(
         request.body(version),
         new_filter,
         works_without_server_parser=True,
-        may_prevent_reasoning=may_prevent_reasoning,
+        may_degenerate=may_degenerate,
     )
 
 
 def _constraint_tag(request: ChatRequest, capabilities: ServerCapabilities) -> str | None:
-    """Return the constraint of a request with room for reasoning; None where there is no constraint or no reasoning."""
-    if request.tool_parser == "server" or request.reasoning_parser is None or is_reasoning_off(request):
+    """Return the constraint of a request as a structural tag; None where there is none, or the server does it all."""
+    if request.tool_parser == "server":
         return None
     starts = prompt_ends_in_reasoning(request, capabilities)
-    reasoning = _marked_reasoning(request, capabilities, starts)
+    reasons = request.reasoning_parser is not None and not is_reasoning_off(request)
+    reasoning = _marked_reasoning(request, capabilities, starts) if reasons else None
     return constraint_tag(request, reasoning, starts_in_reasoning=bool(starts))
 
 
@@ -140,10 +142,10 @@ def _marked_reasoning(request: ChatRequest, capabilities: ServerCapabilities, st
     return next((one for one in find_reasoning(parser) if one.start_marker), None)
 
 
-def _with_reasoning_room(
+def _with_constraint_tags(
     request: ChatRequest, tag: str, capabilities: ServerCapabilities, version: Version | None
 ) -> Plan:
-    """Plan a constrained answer that reasoning may precede."""
+    """Plan an answer that a structural tag constrains."""
     changes: dict[str, Any] = {"response_format": None, "structured_outputs": StructuredOutputs(structural_tag=tag)}
     if request.skip_special_tokens is None:
         changes["skip_special_tokens"] = False

@@ -1,4 +1,4 @@
-"""Constraints on a server that leaves the reasoning in the text: the model may reason first."""
+"""Constraints as structural tags, after an answer of whitespace or on a server that leaves the reasoning in the text."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from vllm_connect import BadRequestError, ChatRequest, ConstraintError
 from vllm_connect.chat.capabilities import ServerCapabilities
-from vllm_connect.chat.reasoning_room import constraint_tag
+from vllm_connect.chat.constraint_tags import constraint_tag
 from vllm_connect.parsing.reasoning import find_reasoning
 from vllm_connect.protocol.server_info import ServerInfo
 
@@ -35,7 +35,7 @@ def test_whitespace_in_place_of_json_is_requested_again_with_room_for_reasoning_
     capabilities = known()
     answer, asked = run(json_start(capabilities), BLANK, REASONED)
     assert (answer.reasoning, answer.text) == ("Hm.", '{"n": 1}')
-    assert "kept the model from reasoning" in answer.metadata["retry_reason"]
+    assert "wrote whitespace" in answer.metadata["retry_reason"]
     assert "response_format" in asked[0][1]
     assert "response_format" not in asked[1][1]
     alone, after_reasoning = (form["elements"] for form in tag_of(asked[1][1])["elements"])
@@ -52,15 +52,22 @@ def test_any_other_answer_is_not_requested_again(first: tuple[int, Any]) -> None
         run(json_start(known()), first)
 
 
-@pytest.mark.parametrize("fields", [{"reasoning": False}, {"reasoning_parser": None}, {"tool_parser": "server"}])
-def test_reasoning_that_is_switched_off_gets_no_room(fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{"reasoning": False}, {"reasoning_parser": None}])
+def test_without_reasoning_the_whitespace_alone_is_bounded(fields: dict[str, Any]) -> None:
+    answer, asked = run(json_start(known(), **fields), BLANK, said('{"n": 1}'))
+    assert answer.text == '{"n": 1}'
+    assert tag_of(asked[1][1]) == {"type": "sequence", "elements": [JSON]}
+
+
+def test_whitespace_after_reasoning_that_the_server_split_off_is_bounded() -> None:
+    blank = said('{"n": 1' + " " * 20, "length", reasoning="Hm.")
+    answer, asked = run(json_start(known()), blank, said('{"n": 1}', reasoning="Hm."))
+    assert (answer.text, len(asked)) == ('{"n": 1}', 2)
+
+
+def test_the_server_alone_is_asked_once() -> None:
     with pytest.raises(ConstraintError, match="whitespace"):
-        run(json_start(known(), **fields), BLANK)
-
-
-def test_reasoning_that_the_server_splits_off_needs_no_room() -> None:
-    with pytest.raises(ConstraintError):
-        run(json_start(known()), said(" " * 20, "length", reasoning="Hm."))
+        run(json_start(known(), tool_parser="server"), BLANK)
 
 
 def test_reasoning_in_the_text_of_any_answer_is_remembered() -> None:
@@ -69,7 +76,7 @@ def test_reasoning_in_the_text_of_any_answer_is_remembered() -> None:
     _, asked = run(json_start(capabilities), REASONED)
     assert len(tag_of(asked[0][1])["elements"]) == 2
     _, asked = run(json_start(capabilities, reasoning=False), said('{"n": 1}'))
-    assert "response_format" in asked[0][1]
+    assert tag_of(asked[0][1])["elements"] == [JSON]
     _, asked = run(start(capabilities, tool_choice="f"), said(f"<think>Hm.</think>{CALL}"))
     assert "structural_tag" in asked[0][1]["structured_outputs"]
 
@@ -130,13 +137,14 @@ def test_a_forced_call_is_not_left_to_a_parser_that_left_a_call_in_the_text() ->
         ),
     ],
 )
-def test_every_constraint_has_a_form_with_reasoning(fields: dict[str, Any], content: dict[str, Any]) -> None:
+def test_every_constraint_has_a_tag(fields: dict[str, Any], content: dict[str, Any]) -> None:
     (reasoning,) = find_reasoning("qwen3")
     tag = constraint_tag(ChatRequest(messages=[], **fields), reasoning, starts_in_reasoning=True)
     assert tag is not None
     before, answer = json.loads(tag)["format"]["elements"]
     assert (before["begin"], answer) == ("", content)
-    assert constraint_tag(ChatRequest(messages=[], **fields), None, starts_in_reasoning=True) is None
+    alone = constraint_tag(ChatRequest(messages=[], **fields), None, starts_in_reasoning=True)
+    assert json.loads(alone or "")["format"]["elements"] == [content]
 
 
 @pytest.mark.parametrize(
@@ -145,3 +153,8 @@ def test_every_constraint_has_a_form_with_reasoning(fields: dict[str, Any], cont
 def test_anything_else_has_none(fields: dict[str, Any]) -> None:
     (reasoning,) = find_reasoning("qwen3")
     assert constraint_tag(ChatRequest(messages=[], **fields), reasoning, starts_in_reasoning=False) is None
+
+
+def test_a_forced_call_after_reasoning_that_used_up_the_tokens_is_not_requested_again() -> None:
+    with pytest.raises(ConstraintError, match="truncated"):
+        run(start(known(), tool_choice="required"), said("", "length", reasoning="Hm."))

@@ -1,7 +1,8 @@
-r"""Constraints that leave a model room to reason first.
+r"""Constraints as structural tags, which leave a model room to reason first and little room for whitespace.
 
 A server without `--reasoning-parser` applies a grammar from the first token on. A model that reasons first then fills its
-answer with whitespace until the tokens are used up. A structural tag allows both, reasoning before the answer and none:
+answer with whitespace until the tokens are used up, and so does a weak model anywhere between two tokens of JSON. A structural
+tag allows reasoning before the answer or none, and bounds the whitespace:
 
     {"type": "or", "elements": [answer, {"type": "sequence", "elements": [{"type": "tag", "begin": "<think>", ...}, answer]}]}
 
@@ -20,7 +21,7 @@ from vllm_connect.request.tool_choice import is_forced
 from vllm_connect.response.completion import Completion
 from vllm_connect.schema.rewrite import sendable_schema
 
-__all__ = ["constraint_tag", "is_kept_from_reasoning"]
+__all__ = ["constraint_tag", "has_degenerated"]
 
 LONG_WHITESPACE = re.compile(r"\s{16}")
 """More than JSON has between two tokens, unless it is deeply indented."""
@@ -30,20 +31,18 @@ MOST_WHITESPACE = 16
 
 
 def constraint_tag(request: ChatRequest, reasoning: Reasoning | None, *, starts_in_reasoning: bool) -> str | None:
-    """Build the structural tag of a request's constraint, with room for reasoning.
+    """Build the structural tag of a request's constraint.
 
     Args:
         request: The request.
-        reasoning: The model's reasoning; None if its markers are not known.
+        reasoning: The model's reasoning, which may precede the answer; None for none.
         starts_in_reasoning: Whether the prompt ends inside of it.
 
     Returns:
         The tag, JSON text; None if there is no constraint, or a structural tag cannot express it.
     """
     content = _content(request)
-    if content is None or reasoning is None:
-        return None
-    return answer_tag([content], reasoning, starts_in_reasoning=starts_in_reasoning)
+    return None if content is None else answer_tag([content], reasoning, starts_in_reasoning=starts_in_reasoning)
 
 
 def _content(request: ChatRequest) -> dict[str, Any] | None:
@@ -78,21 +77,21 @@ def _of_schema(schema: Any) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": sendable_schema(schema), "max_whitespace_cnt": MOST_WHITESPACE}
 
 
-def is_kept_from_reasoning(request: ChatRequest, answers: Sequence[Completion]) -> bool:
-    """Check whether an answer shows that a grammar kept the model from reasoning.
+def has_degenerated(request: ChatRequest, answers: Sequence[Completion]) -> bool:
+    """Check whether an answer shows that a grammar kept the model from writing what it would.
 
-    Such an answer is truncated, has no reasoning, and is whitespace for the most part, or a forced call that never came.
+    Such an answer is truncated, and has more whitespace than JSON needs, or is a forced call that never came.
 
     Args:
         request: The request.
         answers: Its answers.
     """
-    return any(_is_kept(request, answer) for answer in answers)
+    return any(_has_degenerated(request, answer) for answer in answers)
 
 
-def _is_kept(request: ChatRequest, answer: Completion) -> bool:
-    if answer.finish_reason != "length" or answer.reasoning or answer.tool_calls or answer.invalid_tool_calls:
+def _has_degenerated(request: ChatRequest, answer: Completion) -> bool:
+    if answer.finish_reason != "length" or answer.tool_calls or answer.invalid_tool_calls:
         return False
     if is_forced(request.tool_choice) and request.tools:
-        return not answer.text.strip()
+        return not answer.reasoning and not answer.text.strip()
     return LONG_WHITESPACE.search(answer.text) is not None

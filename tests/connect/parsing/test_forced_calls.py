@@ -67,6 +67,7 @@ def one_call(tag: dict[str, Any], index: int, arguments: dict[str, Any]) -> str:
         assert digits == {"type": "regex", "pattern": "[0-9]+"}
         number = f"{index}{separator['value']}"
     assert content["json_schema"] == TOOLS[0]["function"]["parameters"]
+    assert ("style" in content) is ("max_whitespace_cnt" not in content)
     return str(tag["begin"]) + number + arguments_in(content.get("style", "json"), arguments) + str(tag["end"])
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from vllm_connect.parsing.forced_calls import answer_tag
+from vllm_connect.parsing.forced_calls import MOST_WHITESPACE, answer_tag
 from vllm_connect.parsing.reasoning import Reasoning
 from vllm_connect.request.chat_request import ChatRequest
 from vllm_connect.request.tool_choice import is_forced
@@ -25,9 +25,6 @@ __all__ = ["constraint_tag", "has_degenerated"]
 
 LONG_WHITESPACE = re.compile(r"\s{16}")
 """More than JSON has between two tokens, unless it is deeply indented."""
-
-MOST_WHITESPACE = 16
-"""Most characters of whitespace between two tokens of JSON; a weak model may write nothing else for the rest of its tokens."""
 
 
 def constraint_tag(request: ChatRequest, reasoning: Reasoning | None, *, starts_in_reasoning: bool) -> str | None:

@@ -16,11 +16,15 @@ from vllm_connect.parsing.reasoning import Reasoning
 from vllm_connect.parsing.scanner import Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
-__all__ = ["answer_tag", "forced_format", "forced_schema", "forced_tag"]
+__all__ = ["MOST_WHITESPACE", "answer_tag", "forced_format", "forced_schema", "forced_tag"]
 
 EMPTY = {"type": "object", "properties": {}}
 
 INDEX = "{index}"
+
+MOST_WHITESPACE = 16
+"""Most characters of whitespace between two tokens of JSON; a weak model may write nothing else for the rest of its tokens.
+Servers before xgrammar 0.2 ignore it."""
 
 
 def forced_tag(
@@ -93,7 +97,9 @@ def _thoughts(reasoning: Reasoning, starts_in_reasoning: bool | None) -> list[li
 def _tag(markup: CallMarkup, function: Mapping[str, Any]) -> dict[str, Any]:
     begin, index, rest = markup.begin.replace("{name}", function["name"]).partition(INDEX)
     content: dict[str, Any] = {"type": "json_schema", "json_schema": function.get("parameters") or EMPTY}
-    if markup.style != "json":
+    if markup.style == "json":
+        content["max_whitespace_cnt"] = MOST_WHITESPACE
+    else:
         content["style"] = markup.style
     if index:
         digits = {"type": "regex", "pattern": "[0-9]+"}

@@ -92,16 +92,16 @@ TABLE: dict[str, list[Row]] = {
     ],
     # config
     "vllm_connect/config/urls.py": [
-        ('"/completions", "/models", ', '"/models", ', "connect/config/test_config.py"),
-        ("if url.query or url.fragment:", "if url.query:", "connect/config/test_config.py"),
-        ("{unquote(user)}:{unquote(password)}", "{user}:{password}", "connect/config/test_config.py"),
+        ('"/completions", "/models", ', '"/models", ', "connect/config"),
+        ("if url.query or url.fragment:", "if url.query:", "connect/config"),
+        ("{unquote(user)}:{unquote(password)}", "{user}:{password}", "connect/config"),
     ],
     "vllm_connect/config/headers.py": [
         ("if name.lower() in FRAMING_HEADERS:", "if name in FRAMING_HEADERS:", "connect/config/test_config.py"),
         ("if text.isascii() and text.isprintable():", "if text.isascii():", "connect/config/test_config.py"),
     ],
     "vllm_connect/config/environment.py": [
-        ("if not 0 <= value < math.inf:", "if not 0 <= value:", "connect/config/test_config.py"),
+        ("if not 0 <= value < math.inf:", "if not 0 <= value:", "connect/config/test_environment.py"),
     ],
     # conversation
     "vllm_connect/conversation/history_repair.py": [

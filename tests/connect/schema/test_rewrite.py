@@ -233,3 +233,8 @@ def test_no_schema_is_sent_with_what_xgrammar_does_not_support(schema: dict[str,
 )
 def test_the_linter_names_paths(schema: dict[str, Any], paths: list[str]) -> None:
     assert [finding.path for finding in lint_schema(schema)] == paths
+
+
+def test_nullable_is_a_type() -> None:
+    assert rewrite_schema({"type": "string", "nullable": True}) == {"type": ["string", "null"]}
+    assert rewrite_schema({"items": {"type": "integer", "nullable": False}})["items"]["type"] == "integer"

@@ -72,4 +72,6 @@ def test_a_pattern_of_another_dialect_is_left_to_the_server(pattern: str) -> Non
 def test_patterns_are_tried_within_bounds() -> None:
     assert find_violation("ab", {"pattern": "^b"}) == "$ violates pattern"
     assert find_violation("a" * 60 + "!", {"pattern": "^(a+)+$"}) is None
+    assert find_violation("a" * 30, {"pattern": "^" + "a*" * 6 + "b$"}) is None
+    assert find_violation("a" * 30, {"pattern": "^a*a*b$"}) == "$ violates pattern"
     assert find_violation({"a" * 60 + "!": 1}, {"patternProperties": {"^(a+)+$": False}}) is None

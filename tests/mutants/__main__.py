@@ -30,9 +30,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("paths", nargs="*", help="parts of the paths of the files; all by default")
     wanted = parser.parse_args(arguments).paths
     mutants = [m for m in list_mutants() if not wanted or any(part in m.file for part in wanted)]
-    if stale := [mutant for mutant in mutants if mutant.count() != 1]:
+    if stale := [mutant for mutant in mutants if mutant.occurrences() != 1]:
         for mutant in stale:
-            print(f"text found {mutant.count()} times  {mutant}")
+            print(f"text found {mutant.occurrences()} times  {mutant}")
         return 1
     with TemporaryDirectory(prefix="mutants-") as folder:
         copy = Path(folder)

@@ -31,7 +31,7 @@ class Mutant(NamedTuple):
         (found,) = ROOT.glob(f"libs/*/{self.file}")
         return found
 
-    def count(self) -> int:
+    def occurrences(self) -> int:
         """Count how often the text stands in the file."""
         return self.path.read_text(encoding="utf-8").count(self.text)
 

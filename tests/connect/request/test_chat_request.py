@@ -135,3 +135,22 @@ def test_a_call_overrides_the_model() -> None:
     call = {"temperature": None, "extra_body": {"a": {"c": 2}}}
     assert override_fields(model, call) == {"temperature": None, "top_k": 3, "extra_body": {"a": {"b": 1, "c": 2}}}
     assert merge({"a": {"b": 1}}, {"a": 2}) == {"a": 2}
+
+
+@pytest.mark.parametrize("stop", ["END", ["END", "STOP"]])
+def test_stop_strings_are_sent_unless_there_are_none(stop: str | list[str]) -> None:
+    assert body(stop=stop)["stop"] == stop
+    assert "stop" not in body(stop=[])
+
+
+@pytest.mark.parametrize("given", [{}, {"regex": "x", "choice": ["x"]}, {"disable_any_whitespace": True}])
+def test_several_kinds_of_constraints_or_none_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        StructuredOutputs.model_validate(given)
+
+
+def test_a_constraint_is_sent_in_keywords_that_the_server_supports() -> None:
+    given, sent = {"type": "integer", "multipleOf": 2}, {"type": "integer"}
+    assert body(structured_outputs={"json": given})["structured_outputs"] == {"json": sent}
+    named = body(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": given}})
+    assert named["response_format"] == {"type": "json_schema", "json_schema": {"name": "a", "schema": sent}}

@@ -194,12 +194,14 @@ TABLE: dict[str, list[Row]] = {
         ("    return not (yield from scanner.peek())", "    return True", PARSING + "test_bare_calls.py"),
         ("return not self._in_fence and", "return", PARSING + "test_bare_calls.py"),
     ],
-    "vllm_connect/parsing/grammars/tag_calls.py": [
+    "vllm_connect/parsing/grammars/parameters.py": [
         ('at == 0 or value[at - 1] == "\\n" or tools', "at == 0 or tools", END_TAGS),
-        ('at == 0 or value[at - 1] == "\\n" or', "", END_TAGS),
+        ('(at == 0 or value[at - 1] == "\\n" or tools.any_has_parameter(key))', "tools.any_has_parameter(key)", END_TAGS),
         (" or tools.any_has_parameter(key))", ")", END_TAGS),
         ("        if self.wrapped:", "        if True:", PARSING + "test_nasty_values.py"),
-        ("        scanner.break_call()", "        pass", PARSING + "test_broken_calls.py"),
+    ],
+    "vllm_connect/parsing/grammars/broken_calls.py": [
+        ("    scanner.break_call()", "    pass", PARSING + "test_broken_calls.py"),
     ],
     "vllm_connect/profiles.py": [
         ('lowered = (name or "").lower().replace("_", "-")', 'lowered = (name or "").lower()', "connect/test_profiles.py"),
@@ -312,7 +314,7 @@ TABLE: dict[str, list[Row]] = {
     "vllm_connect/chat/validation.py": [
         ('        _truncated(f"the requested tool_choice', '        str(f"the requested tool_choice', CHAT),
         ("parse_constant=_refuse", "parse_constant=float", CHAT + "test_validation.py"),
-        ('if forced or function.get("strict"):', "if forced:", CHAT + "test_validation.py"),
+        ('(forced or function.get("strict"))', "forced", CHAT + "test_validation.py"),
         ("LONGEST_BRACKETS = 2", "LONGEST_BRACKETS = 0", CHAT + "test_validation.py"),
     ],
     "vllm_connect/chat/steps.py": [

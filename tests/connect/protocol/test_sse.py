@@ -134,3 +134,8 @@ def test_a_named_event_has_its_name() -> None:
     (event,) = SSEDecoder().feed_bytes(b"event: error\ndata: x\n\n")
     assert isinstance(event, NamedEvent)
     assert event.name == "error"
+
+
+def test_an_event_named_message_is_like_one_without_a_name() -> None:
+    (event,) = SSEDecoder().feed_bytes(b"event: message\ndata: x\n\n")
+    assert (event, type(event)) == (b"x", bytes)

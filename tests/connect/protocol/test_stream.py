@@ -194,3 +194,10 @@ def test_neighbours_of_a_kind_are_joined_and_others_are_not() -> None:
         Finish("stop"),
     ]
     assert fold(coalesce(deltas)) == fold(deltas)
+
+
+def test_a_delta_that_replaces_is_not_joined_to_what_it_replaces() -> None:
+    text: list[Delta] = [TextDelta("a"), TextDelta("b"), TextDelta("c", replaces=True), TextDelta("d")]
+    assert coalesce(text) == [TextDelta("ab"), TextDelta("cd", replaces=True)]
+    reasoning: list[Delta] = [ReasoningDelta("a"), ReasoningDelta("b", replaces=True)]
+    assert coalesce(reasoning) == reasoning

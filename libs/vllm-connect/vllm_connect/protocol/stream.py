@@ -294,7 +294,7 @@ def coalesce(deltas: list[Delta]) -> list[Delta]:
     for delta in deltas:
         kind = type(delta)
         choice = delta.choice
-        if kind is TextDelta and run and choice == run_choice:
+        if kind is TextDelta and run and choice == run_choice and not delta.replaces:  # type: ignore[union-attr] # a TextDelta
             run.append(delta)
             continue
         if kind is Metadata or kind is UsageReport or choice is None:

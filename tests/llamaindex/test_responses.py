@@ -348,3 +348,12 @@ def test_an_object_equals_that_of_the_constructor(built: BaseModel, constructed:
     for name in ("__pydantic_extra__", "__pydantic_private__"):
         assert getattr(built, name) == getattr(constructed, name)
     assert built.model_fields_set == constructed.model_fields_set
+
+
+@pytest.mark.parametrize(("ended", "reason"), [(True, "length"), (False, "stop")])
+def test_whether_a_call_has_ended_decides_more_than_the_finish_reason(ended: bool, reason: str) -> None:
+    chunks = ResponseChunks(ResponseConverter())
+    chunks.push([ToolCallDelta(0, "call_0", "add", '{"a": 1}', ended=ended)])
+    last = chunks.push([ToolCallDelta(0), Finish(reason)])
+    assert last is not None
+    assert ("invalid_tool_calls" in last.additional_kwargs) is not ended

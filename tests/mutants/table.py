@@ -108,7 +108,7 @@ TABLE: dict[str, list[Row]] = {
         ("            waiting.remove(called)\n            notes", "            notes", "connect/conversation/test_message_policy.py"),
         ("not set(again).isdisjoint(waiting)", "False", "connect/conversation"),
         ('"tool_call_id": called, "content": NO_RESULT', '"tool_call_id": "", "content": NO_RESULT', "connect/conversation"),
-        ("[:SHOWN]!r} has no call", "!r} has no call", "connect/conversation"),
+        ("[:SHOWN]!r} has no call", "!r} has no call", "connect/conversation/test_history_repair.py"),
     ],
     "vllm_connect/conversation/private_hosts.py": [
         ('.rstrip(".")', "", "connect/conversation/test_private_hosts.py"),

@@ -116,8 +116,8 @@ TABLE: dict[str, list[Row]] = {
         ("if found in NAT64:", "if False:", "connect/conversation/test_private_hosts.py"),
     ],
     "vllm_connect/conversation/media_policy.py": [
-        ("[:LONGEST_SCHEME].lower()", "[:LONGEST_SCHEME]", "connect/conversation connect/request"),
-        ('frozenset({"user", "tool", "function"})', 'frozenset({"user", "function"})', "connect/conversation connect/request"),
+        ("[:LONGEST_SCHEME].lower()", "[:LONGEST_SCHEME]", "connect/conversation/test_media_policy.py"),
+        ('frozenset({"user", "tool", "function"})', 'frozenset({"user", "function"})', "connect/conversation/test_media_policy.py"),
     ],
     "vllm_connect/conversation/tool_call_ids.py": [
         ("given if _is_short(given) else _digest(given) for given", "_digest(given) for given", "connect/conversation"),

@@ -278,8 +278,7 @@ TABLE: dict[str, list[Row]] = {
     ],
     "vllm_connect/chat/plan.py": [
         (" and not is_reasoning_off(request)\n    reasoning", "\n    reasoning", TAGS),
-        ("(known.fails_forced_calls or known.needs_constraint_tags)", "known.fails_forced_calls", TAGS),
-        ("(known.fails_forced_calls or known.needs_constraint_tags)", "known.needs_constraint_tags", TAGS),
+        ("is_forced(request.tool_choice) and known.fails_forced_calls", "False", TAGS),
         ('    body.pop("parallel_tool_calls", None)', "    pass", FLOW),
         ('changes: dict[str, Any] = {"tool_choice": "none"}', "changes: dict[str, Any] = {}", FLOW),
         ("_sendable(tool) if forced or", "_sendable(tool) if", FLOW),

@@ -110,7 +110,7 @@ def plan_request(
         format_ = request.tool_parser if isinstance(request.tool_parser, Format) else find_format(request.tool_parser)
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
     format_ = auto_format() if profile.tool_format is None else find_format(profile.tool_format)
-    forced_here = is_forced(request.tool_choice) and (known.fails_forced_calls or known.needs_constraint_tags)
+    forced_here = is_forced(request.tool_choice) and known.fails_forced_calls
     if forced_here or not known.has_tool_parser or _text_source(request, capabilities) != "content":
         return _parsed_here(request, format_, capabilities, version, emitted_reasoning, structural_tags=structural_tags)
     request = _with_sendable_tools(request)

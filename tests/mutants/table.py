@@ -156,7 +156,6 @@ TABLE: dict[str, list[Row]] = {
         ("not (truncated and index == last)", "True", REPAIR),
         ("not (truncated and index == last)", "not truncated", REPAIR),
         (" if all(map(_has_unique_keys, ast.walk(tree))) else None", "", REPAIR),
-        ("allow_nan=False", "allow_nan=True", REPAIR),
     ],
     "vllm_connect/parsing/forced_calls.py": [
         ('        schema["maxItems"] = 1', "        pass", FORCED),
@@ -236,7 +235,7 @@ TABLE: dict[str, list[Row]] = {
         ("return data.removeprefix(_BOM)", "return data", PROTOCOL + "test_sse.py"),
     ],
     "vllm_connect/protocol/error_responses.py": [
-        ("error.retryable = status == UNAVAILABLE", "error.retryable = True", PROTOCOL + "test_error_responses.py"),
+        ("error.retryable = code == UNAVAILABLE", "error.retryable = True", PROTOCOL + "test_error_responses.py"),
         ('VALUES = (", \'input\': ", ', "VALUES = (", PROTOCOL + "test_error_responses.py"),
         ("RETRIED = frozenset({408, 425, 429,", "RETRIED = frozenset({408, 425,", PROTOCOL + "test_error_responses.py"),
     ],

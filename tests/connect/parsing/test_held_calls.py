@@ -34,3 +34,14 @@ def test_a_call_without_arguments_is_recovered(call: str) -> None:
 def test_a_call_without_arguments_that_are_required_is_not_recovered() -> None:
     text = '<tool_call>{"name": "f"}</tool_call>'
     assert recovered(text) == ([], text)
+
+
+def test_a_call_that_has_not_ended_stays_in_the_reasoning() -> None:
+    text = '<think>\nHm.\n<tool_call>{"name": "ping", "arguments": {}'
+    parser = OutputParser("hermes", "qwen3", TOOLS)
+    answer = fold([*parser.push(text), *parser.finish()], tools=TOOLS)
+    assert (answer.tool_calls, answer.invalid_tool_calls) == ((), ())
+    assert answer.reasoning == text.removeprefix("<think>\n")
+    ended = OutputParser("hermes", "qwen3", TOOLS)
+    answer = fold([*ended.push(f"{text}}}</tool_call>"), *ended.finish()], tools=TOOLS)
+    assert [call.name for call in answer.tool_calls] == ["ping"]

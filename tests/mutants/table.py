@@ -200,7 +200,7 @@ TABLE: dict[str, list[Row]] = {
         ("        if self.wrapped:", "        if True:", PARSING + "test_nasty_values.py"),
     ],
     "vllm_connect/parsing/grammars/broken_calls.py": [
-        ("    scanner.break_call()", "    pass", PARSING + "test_broken_calls.py"),
+        ("    scanner.break_call()", "    pass", PARSING + "test_blocks.py " + PARSING + "test_conservation.py"),
     ],
     "vllm_connect/profiles.py": [
         ('lowered = (name or "").lower().replace("_", "-")', 'lowered = (name or "").lower()', "connect/test_profiles.py"),

@@ -48,6 +48,12 @@ def test_delays_are_settings() -> None:
     assert [slow.delay(n, BUSY) for n in range(1, 4)] == [1, 2, 3]
 
 
+def test_a_policy_without_retries_leaves_the_original_its_own() -> None:
+    original = policy()
+    assert original.without_retries().delay(1, BUSY) is None
+    assert original.delay(1, BUSY) == 0.5
+
+
 def test_retries_are_counted() -> None:
     assert policy(max_retries=2).delay(2, BUSY) is not None
     assert policy(max_retries=2).delay(3, BUSY) is None

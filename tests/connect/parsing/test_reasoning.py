@@ -142,6 +142,16 @@ def test_only_a_complete_declared_and_valid_call_ends_a_reasoning(last: str) -> 
     assert (executed(answer), answer.invalid_tool_calls, answer.reasoning) == ([], (), text)
 
 
+@pytest.mark.parametrize("reasoning", ["auto", "deepseek_v3"])
+@pytest.mark.parametrize("after", ["", "\nNow", "\n"])
+def test_a_call_in_a_truncated_text_that_may_be_reasoning_is_not_executed(reasoning: str, after: str) -> None:
+    text = f"Look. {call('hermes', RM)}{after}"
+    answer = read("hermes", reasoning, text, truncated=True)
+    assert (executed(answer), [one.name for one in answer.invalid_tool_calls]) == ([], ["rm"])
+    for options in ({"truncated": False}, {"truncated": True, "starts_in_reasoning": False}):
+        assert executed(read("hermes", reasoning, text, **options)) == [RM]
+
+
 def test_an_option_and_a_cut_leave_a_call_in_the_reasoning() -> None:
     text = f"Look. {call('hermes', LS)}"
     options: dict[str, bool]

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from vllm_connect.parsing.format import Format
+from vllm_connect.parsing.markers import TURN_ENDS
 from vllm_connect.parsing.reasoning import Reasoning
 
 __all__ = ["AnswerMarkers", "markers_of"]
@@ -46,7 +47,7 @@ def markers_of(format_: Format | None, reasonings: tuple[Reasoning, ...]) -> Ans
     answers = tuple(marker for reasoning in reasonings for marker in reasoning.answer_markers)
     ignored = (*(format_.ignored_markers if format_ else ()), *answers)
     proofs = tuple(reasoning.end_marker for reasoning in reasonings if reasoning.is_end_unambiguous)
-    everything = tuple(dict.fromkeys((*calls, *ignored, *started)))
+    everything = tuple(dict.fromkeys((*calls, *ignored, *started, *TURN_ENDS)))
     return AnswerMarkers(
         starts_in_reasoning=any(reasoning.starts_in_reasoning for reasoning in reasonings),
         reasonings=started,

@@ -45,7 +45,7 @@ def bare_answer(scanner: Scanner, marker: str, tools: Tools, ignored: tuple[str,
         marker = yield from scanner.accept("{")
     yield from scanner.accept(*ENDS)
     yield from scanner.skip_whitespace()
-    while ignored and (yield from scanner.accept(*ignored)):
+    while (yield from scanner.accept(*ignored)):
         yield from scanner.skip_whitespace()
     return not (yield from scanner.peek())
 

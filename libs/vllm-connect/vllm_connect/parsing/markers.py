@@ -19,7 +19,6 @@ TURN_ENDS = (
     "<|endoftext|>",
     "<|end_of_text|>",
     "<|endofturn|>",
-    "[|endofturn|]",
     "<|end_of_turn|>",
     "<end_of_turn>",
     "<|END_OF_TURN_TOKEN|>",
@@ -30,7 +29,6 @@ TURN_ENDS = (
     "<|tool_response>",
     "<｜end▁of▁sentence｜>",
     "<seed:eos>",
-    "[e~[",
     "</s>",
     "<eos>",
 )

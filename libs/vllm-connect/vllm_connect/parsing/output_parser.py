@@ -21,7 +21,7 @@ from vllm_connect.parsing.bare_calls import STARTS, Lines, bare_answer
 from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.held_calls import HeldCalls, read_calls
 from vllm_connect.parsing.ids import id_source
-from vllm_connect.parsing.markers import Markers, compile_markers
+from vllm_connect.parsing.markers import TURN_ENDS, Markers, compile_markers
 from vllm_connect.parsing.reasoning import Reasoning, ReasoningText, find_reasoning
 from vllm_connect.parsing.repair import repair_deltas
 from vllm_connect.parsing.scanner import WHITESPACE, Reading, Scanner
@@ -174,65 +174,73 @@ class OutputParser:
             yield from self._read_first_reasoning()
         yield from self._read_answer()
 
-    def _read_answer(self) -> Reading[None]:
-        """Read text that the reasoning of the prompt, if there is any, does not reach."""
+    def _read_undecided(self) -> Reading[None]:
+        """Read text that may be reasoning, up to the end marker that proves it, or all of it."""
+        scanner = self._scanner
+        scanner.record = []
+        if not (yield from self._read_answer(undecided=True)):
+            scanner.record = None
+            self._undecided.release(complete=not self._truncated)
+
+    def _read_answer(self, *, undecided: bool = False) -> Reading[bool]:
+        """Read the answer.
+
+        Args:
+            undecided: Whether it is not known if the text is reasoning, which an end marker proves.
+
+        Returns:
+            Whether it was decided; if not, the text ended.
+        """
         scanner, markers = self._scanner, self._markers
         lines = Lines(scanner.emit_text)
         is_bare = self.format is not None and not self.format.unambiguous
+        sink = lines.push if is_bare else scanner.emit_text
         if self._start:
             space = yield from scanner.skip_whitespace()
+            if undecided and (started := (yield from scanner.accept(*markers.reasonings))):
+                scanner.record = None
+                yield from self._read_reasoning((markers.reasonings[started].end_marker,))
+                return True
+            self._start = False
             if bare := (yield from self._accept_bare()):
                 if space:
                     lines.push(space)
-                yield from self._read_bare(bare)
+                yield from self._read_calls(bare, self._read_bare, undecided=undecided)
             else:
                 scanner.unread(space)
-        while True:
-            marker = yield from self._forward_until(markers.all, lines.push if is_bare else scanner.emit_text)
-            if marker in markers.reasonings:
-                yield from self._read_reasoning((markers.reasonings[marker].end_marker,))
-            elif marker in markers.calls:
-                if is_bare and not lines.may_call:
-                    lines.push(marker)
-                else:
-                    yield from self._read_block(marker)
-            elif not marker:
-                return
-
-    def _read_undecided(self) -> Reading[None]:
-        """Read text that may be reasoning, up to the end marker that proves it, or all of it."""
-        scanner, markers = self._scanner, self._markers
-        scanner.record = []
-        space = yield from scanner.skip_whitespace()
-        if started := (yield from scanner.accept(*markers.reasonings)):
-            scanner.record = None
-            yield from self._read_reasoning((markers.reasonings[started].end_marker,))
-            return
-        lines = Lines(scanner.emit_text)
-        is_bare = self.format is not None and not self.format.unambiguous
-        if bare := (yield from self._accept_bare()):
-            if space:
-                lines.push(space)
-            yield from self._undecided.read(bare, self._read_bare, markers.proofs, text=True)
-        else:
-            scanner.unread(space)
-        self._start = False
-        while True:
-            marker = yield from self._forward_until(markers.undecided, lines.push if is_bare else scanner.emit_text)
-            if marker in markers.proofs:
+        searched = markers.undecided if undecided else markers.all
+        while marker := (yield from self._forward_until(searched, sink)):
+            if undecided and marker in markers.proofs:
                 yield from self._settle_as_reasoning(marker)
-                return
+                return True
             if marker in markers.reasonings:
                 yield from self._read_reasoning((markers.reasonings[marker].end_marker,))
             elif marker in markers.calls:
                 if is_bare and not lines.may_call:
                     lines.push(marker)
                 else:
-                    yield from self._undecided.read(marker, self._read_block, markers.proofs, text=True)
-            elif not marker:
-                break
-        scanner.record = None
-        self._undecided.release(complete=not self._truncated or scanner.ends_with_call)
+                    yield from self._read_calls(marker, self._read_block, undecided=undecided)
+            elif marker not in markers.ignored:
+                yield from self._read_turn_end(marker, sink)
+        return False
+
+    def _read_calls(self, marker: str, read_block: Callable[[str], Reading[None]], *, undecided: bool) -> Reading[None]:
+        """Read a block of calls, which are held back while it is not known whether they are drafts."""
+        if undecided:
+            yield from self._undecided.read(marker, read_block, self._markers.proofs, text=True)
+        else:
+            yield from read_block(marker)
+
+    def _read_turn_end(self, marker: str, sink: Callable[[str], None]) -> Reading[None]:
+        """Read the end of a turn, which is markup at the end of the text, and text anywhere else."""
+        scanner = self._scanner
+        pieces = [marker]
+        while pieces[-1]:
+            pieces += [(yield from scanner.skip_whitespace()), (yield from scanner.accept(*TURN_ENDS))]
+        if (yield from scanner.peek()):
+            sink("".join(pieces))
+        else:
+            scanner.unrecord("".join(pieces))
 
     def _settle_as_reasoning(self, end_marker: str) -> Reading[None]:
         """Emit all before an end marker as reasoning; the calls in it were drafts."""
@@ -274,10 +282,14 @@ class OutputParser:
         wanted = not known or self._calls_in_reasoning is not False
         drafts = (*self._markers.calls, *self._markers.ignored) if wanted and self._markers.calls else ()
         run = ""
-        while marker := (yield from self._forward_until((*ends, *drafts), thoughts.push)):
+        searched = tuple(dict.fromkeys((*ends, *drafts, *TURN_ENDS)))
+        while marker := (yield from self._forward_until(searched, thoughts.push)):
             if marker in ends:
                 break
-            run = yield from self._read_drafts(marker, ends, thoughts)
+            if marker in drafts:
+                run = yield from self._read_drafts(marker, ends, thoughts)
+            else:
+                yield from self._read_turn_end(marker, thoughts.push)
         self._end_reasoning(marker, run, thoughts, known=known)
         scanner.record = scanner.record if is_recorded else None
         if marker:
@@ -294,7 +306,7 @@ class OutputParser:
                 if not found:
                     break
             yield from scanner.skip_whitespace()
-            marker = yield from scanner.accept(*markers.calls, *markers.ignored)
+            marker = yield from scanner.accept(*markers.calls, *dict.fromkeys((*markers.ignored, *TURN_ENDS)))
         text = scanner.text_since(start)
         if found and not (yield from scanner.peek()):
             return text
@@ -350,7 +362,7 @@ class OutputParser:
         """Read an answer that is a call without markers; anything else is text."""
         scanner = self._scanner
         scanner.begin(marker, hold=True)
-        complete = yield from bare_answer(scanner, marker, self._tools, self._markers.ignored)
+        complete = yield from bare_answer(scanner, marker, self._tools, (*self._markers.ignored, *TURN_ENDS))
         if complete and scanner.held_calls() and self._held_calls_are_valid():
             scanner.commit()
         else:

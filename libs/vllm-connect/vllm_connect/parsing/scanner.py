@@ -113,11 +113,6 @@ class Scanner:
         return self._in_call
 
     @property
-    def ends_with_call(self) -> bool:
-        """Whether nothing but ignored characters follows the last call."""
-        return self._after_call
-
-    @property
     def passes_text(self) -> bool:
         """Whether the next text is emitted as it is."""
         return not self._after_call and self._deferred is None and self._held is None
@@ -171,6 +166,10 @@ class Scanner:
             self._text, self._at = text + self._text[self._at :], 0
         for pieces in (self._tape, self.record):
             _shorten(pieces, len(text))
+
+    def unrecord(self, text: str) -> None:
+        """Remove the text that was consumed last from the record: it was markup."""
+        _shorten(self.record, len(text))
 
     def position(self, back: int = 0) -> int:
         """Return the place of the record where it ends, or of so many pieces before."""

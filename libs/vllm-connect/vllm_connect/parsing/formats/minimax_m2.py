@@ -17,6 +17,7 @@ FORMAT = Format(
         "</parameter>",
         block_ends=("</minimax:tool_call>",),
     ),
+    ignored_markers=("[e~[",),
     forced=CallMarkup(
         '<invoke name="{name}">\n',
         "</invoke>\n",

@@ -113,4 +113,4 @@ def _list(values: list[str]) -> str:
     return "[" + ", ".join(values) + "]"
 
 
-FORMAT = Format(names=("minimax_m3",), start_markers=(f"{MARK}<tool_call>",), block=_block)
+FORMAT = Format(names=("minimax_m3",), start_markers=(f"{MARK}<tool_call>",), block=_block, ignored_markers=("[e~[",))

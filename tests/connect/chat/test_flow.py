@@ -109,6 +109,13 @@ def called(completion: Completion) -> list[tuple[str, Any]]:
     return [(call.name, call.parsed()) for call in completion.tool_calls]
 
 
+@pytest.mark.parametrize("tool_parser", ["auto", "server", "hermes"])
+def test_a_name_that_the_server_passes_on_damaged_is_cleaned(tool_parser: str) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f<|channel|>commentary", "arguments": '{"x": 1}'}}
+    answer, _ = run(start(tool_parser=tool_parser), said("", "tool_calls", tool_calls=[call]))
+    assert called(answer) == [("f", {"x": 1})]
+
+
 def test_the_server_parses() -> None:
     call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
     answer, asked = run(start(), said("", "tool_calls", tool_calls=[call]))

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from vllm_connect import OutputParser, fold
 from vllm_connect.parsing.tool_schemas import Tools, schema_types
 
 CASES: list[tuple[Any, str, Any]] = [
@@ -90,3 +91,52 @@ def test_the_validation_error_of_a_call() -> None:
     assert "required" in str(tools.validation_error("f", "{}"))
     assert "not valid JSON" in str(tools.validation_error("f", "{"))
     assert Tools(None).validation_error("anything", "{}") is None
+
+
+DECLARED = [
+    {"type": "function", "function": {"name": name, "parameters": {"properties": {"n": {"type": "integer"}}}}}
+    for name in ("search", "tools.find", "functions")
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("search", "search"),
+        ("tools.find", "tools.find"),
+        ("functions", "functions"),
+        ("functions.search", "search"),
+        ("functions.tools.find", "functions.tools.find"),
+        ("search<|channel|>commentary", "search"),
+        ("search<|constrain|>json", "search"),
+        ("functions.search:0", "search"),
+        (" search", "search"),
+        ("functions.find", "functions.find"),
+        ("find<|channel|>commentary", "find<|channel|>commentary"),
+        ("research", "research"),
+        ("", ""),
+    ],
+)
+def test_a_damaged_name_is_cleaned_if_a_declared_one_is_left(name: str, declared: str) -> None:
+    assert Tools(DECLARED).declared_name(name) == declared
+    assert Tools(None).declared_name(name) == name
+
+
+@pytest.mark.parametrize("recover", [False, True])
+@pytest.mark.parametrize(
+    ("format_", "text"),
+    [
+        ("hermes", '<tool_call>{"name": "functions.search", "arguments": {"n": 1}}</tool_call>'),
+        ("hermes", '<tool_call>{"name": "search<|channel|>commentary", "arguments": {"n": 1}}</tool_call>'),
+        ("qwen3_coder", "<function=functions.search>\n<parameter=n>\n1\n</parameter>\n</function>"),
+        ("glm45", "<tool_call>functions.search<arg_key>n</arg_key><arg_value>1</arg_value></tool_call>"),
+        ("pythonic", "[functions.search(n=1)]"),
+        ("openai", '<|channel|>commentary to=functions.functions.search<|message|>{"n": 1}<|call|>'),
+    ],
+)
+def test_arguments_of_a_call_with_a_damaged_name_have_the_declared_types(
+    format_: str, text: str, *, recover: bool
+) -> None:
+    parser = OutputParser(format_, None, DECLARED, recover=recover)
+    answer = fold([*parser.push(text), *parser.finish()], tools=DECLARED)
+    assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("search", {"n": 1})]

@@ -33,6 +33,7 @@ from vllm_connect.parsing.format import Format, find_format
 from vllm_connect.parsing.output_parser import OutputParser
 from vllm_connect.parsing.reasoning import SPLIT_OFF, Reasoning, find_reasoning
 from vllm_connect.parsing.repair import RepairFilter
+from vllm_connect.parsing.tool_schemas import Tools
 from vllm_connect.profiles import Profile
 from vllm_connect.protocol.stream import Filter
 from vllm_connect.request.chat_request import ChatRequest
@@ -255,6 +256,7 @@ def _new_filter(
     reasoning = _reasoning_parser(request, capabilities.profile(request.model), starts_in_reasoning)
     find_reasoning(reasoning)  # an unknown name is an error before anything is sent
     one_call = bool(request.tools) and request.parallel_tool_calls is False
+    tools = Tools(request.tools)
     may_have_drafts = format_ is not None and via != "forced" and request.calls_in_reasoning is not False
 
     def new_parser(choice: int, reasoning_parser: str | Reasoning | None, *, starts: bool | None) -> OutputParser:
@@ -278,6 +280,7 @@ def _new_filter(
             partial(new_parser, choice, None, starts=False),
             partial(new_parser, choice, SPLIT_OFF, starts=True) if may_have_drafts else None,
             via,
+            tools.declared_name,
             promote_reasoning=request.reasoning_as_answer,
             hold_empty_end=format_ is not None and request.text_source == "auto",
             then=then,

@@ -71,8 +71,8 @@ class OutputParser:
         self._starts_in_reasoning = starts_in_reasoning
         self._calls_in_reasoning = calls_in_reasoning
         source = new_id or id_source(self.format.call_id if self.format else None)
-        ignored_between = (self.format.ignored_between,) if self.format else ()
-        self._scanner = Scanner(choice, source, *ignored_between)
+        ignored_between = self.format.ignored_between if self.format else WHITESPACE
+        self._scanner = Scanner(choice, source, ignored_between, self._tools.declared_name)
         self._undecided, self._drafts = (HeldCalls(self._scanner, self._tools) for _ in range(2))
         self._markers = markers_of(self.format, find_reasoning(reasoning_parser))
         self._boundaries = compile_markers(self._markers.undecided)

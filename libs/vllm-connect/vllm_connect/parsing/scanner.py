@@ -64,6 +64,7 @@ class Scanner:
         choice: The choice that the deltas belong to.
         new_id: Creates an id, from a tool's name and the call's index.
         ignored_between: Characters that are dropped between two calls and after the last.
+        declared_name: Returns the declared name that a damaged one means.
 
     Attributes:
         deltas: The deltas that were emitted and not yet taken.
@@ -72,7 +73,14 @@ class Scanner:
         steps: The number of times the text was examined; grows with the text and never faster.
     """
 
-    def __init__(self, choice: int, new_id: Callable[[str, int], str], ignored_between: str = WHITESPACE) -> None:
+    def __init__(
+        self,
+        choice: int,
+        new_id: Callable[[str, int], str],
+        ignored_between: str = WHITESPACE,
+        declared_name: Callable[[str], str] = str,
+    ) -> None:
+        self._declared_name = declared_name
         self._ignored_between = ignored_between
         self._choice = choice
         self._new_id = new_id
@@ -348,14 +356,16 @@ class Scanner:
         self._after_call = False
         self._out(ReasoningDelta(text, self._choice, replaces=True))
 
-    def start_call(self, name: str, id: str | None = None) -> None:  # noqa: A002 - the name in the API
-        """Emit the name of a call, which is never retracted."""
+    def start_call(self, name: str, id: str | None = None) -> str:  # noqa: A002 - the name in the API
+        """Emit the name of a call, which is never retracted, and return it as the tools declare it."""
+        name = self._declared_name(name)
         self._clear_tape()
         self._space.clear()
         self._after_call, self._in_call = True, True
         index = self.calls
         self.calls += 1
         self._emit(ToolCallDelta(index, id or self._new_id(name, index), name, "", self._choice, ended=False))
+        return name
 
     def emit_arguments(self, piece: str) -> None:
         """Emit a piece of the current call's arguments."""

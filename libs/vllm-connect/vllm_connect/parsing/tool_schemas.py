@@ -4,6 +4,7 @@
 `f`, and that its `n` is an integer, which decides how `<parameter=n>42</parameter>` is read.
 """
 
+import re
 from collections.abc import Mapping, Sequence, Set as AbstractSet
 from json import loads
 from typing import Any
@@ -20,6 +21,12 @@ MAX_DEPTH = 16
 
 WRAPPERS = frozenset({"arguments", "input", "parameters", "args", "kwargs"})
 """Names under which models write all arguments of a call as one object."""
+
+NAMESPACES = ("functions.", "function.", "tools.", "tool.")
+"""What models put before a tool's name."""
+
+_MARKER = re.compile(r"<[|｜]")
+_NUMBER = re.compile(r":\d+\Z")
 
 UNIONS = ("anyOf", "oneOf", "allOf")
 
@@ -42,6 +49,22 @@ class Tools:
     def declares(self, name: str) -> bool:
         """Check whether a tool of that name may be called."""
         return not self.known or name in self._parameters
+
+    def declared_name(self, name: str) -> str:
+        """Return the declared name that a damaged one means: `search` for `functions.search<|channel|>commentary`.
+
+        Args:
+            name: A tool's name, as the model wrote it or a server passed it on.
+
+        Returns:
+            The name that is left without markers, namespace and number if that is declared; the name itself if not.
+        """
+        if not self.known or name in self._parameters:
+            return name
+        cleaned = _NUMBER.sub("", _MARKER.split(name)[0].strip())
+        for namespace in NAMESPACES:
+            cleaned = cleaned.removeprefix(namespace)
+        return cleaned if cleaned in self._parameters else name
 
     def has_parameter(self, name: str, key: str) -> bool:
         """Check whether a tool declares a parameter."""

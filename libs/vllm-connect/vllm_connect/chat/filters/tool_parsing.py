@@ -8,6 +8,8 @@ own: a call that ends an answer of nothing but reasoning is a call.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from vllm_connect.parsing.output_parser import OutputParser
 from vllm_connect.protocol.stream import Filter, run_filters
 from vllm_connect.response.deltas import COMPLETE, Delta, Finish, Metadata, ReasoningDelta, TextDelta, ToolCallDelta
@@ -38,6 +40,7 @@ class ToolParsingFilter:
         new_answer_parser: Returns the parser of the text after reasoning that the server has split off.
         new_draft_parser: Returns the parser of such reasoning; None if no call in it is executable.
         via: Who parsed a call that is found here: `client:hermes`, `recovered:hermes`, `forced`.
+        declared_name: Returns the declared name that a damaged one means.
         promote_reasoning: Make the reasoning the answer where there is no other.
         hold_empty_end: Hold the end of an answer without a call and without text back in `empty_end`.
         then: Filters after this one.
@@ -53,6 +56,7 @@ class ToolParsingFilter:
         new_answer_parser: Callable[[], OutputParser],
         new_draft_parser: Callable[[], OutputParser] | None,
         via: str,
+        declared_name: Callable[[str], str] = str,
         *,
         promote_reasoning: bool = False,
         hold_empty_end: bool = False,
@@ -63,6 +67,7 @@ class ToolParsingFilter:
         self._new_answer_parser = new_answer_parser
         self._new_draft_parser = new_draft_parser
         self._via = via
+        self._declared_name = declared_name
         self._promote = promote_reasoning
         self._hold_empty_end = hold_empty_end
         self._then = then
@@ -165,6 +170,8 @@ class ToolParsingFilter:
             held += self._rest()
         self._server_calls += delta.name is not None
         self._answered = True
+        if delta.name is not None and (name := self._declared_name(delta.name)) != delta.name:
+            delta = replace(delta, name=name)
         return [*held, delta]
 
     def _end(self, finish: Finish) -> list[Delta]:

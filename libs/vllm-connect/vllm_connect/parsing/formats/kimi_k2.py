@@ -4,14 +4,18 @@ r"""Kimi K2.
 by `<|tool_calls_section_end|>`; the section's markers may be missing. The header is the call's id, and the template expects it unchanged.
 """
 
+import re
+
 from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import header_calls
 
 
+_INDEX = re.compile(r"[:.]\s*\d+\Z")
+
+
 def _read_header(header: str) -> tuple[str, str | None]:
     header = header.strip()
-    name, colon, index = header.rpartition(":")
-    name = name if colon and index.strip().isdigit() else header
+    name = _INDEX.sub("", header)
     return name.rpartition(".")[2] if name.startswith("functions.") else name, header or None
 
 

@@ -39,7 +39,7 @@ def _call(scanner: Scanner, tools: Tools) -> Reading[bool]:
     name = unquoted(head)
     if not mark or not is_name(name):
         return False
-    scanner.start_call(name)
+    name = scanner.start_call(name)
     text, mark = yield from scanner.read_until(f"{MARK}</invoke>")
     elements = _elements(text) if mark else None
     if elements is None:

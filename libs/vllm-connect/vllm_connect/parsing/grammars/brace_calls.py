@@ -60,7 +60,7 @@ class BraceCalls:
         name = head.strip()
         if not mark or not is_name(name):
             return False
-        scanner.start_call(name)
+        name = scanner.start_call(name)
         text, complete = yield from self._rest(scanner)
         if not complete:
             scanner.emit_arguments("{" + text)

@@ -72,7 +72,7 @@ class PairCalls:
         name = head.strip()
         if not mark or not is_name(name):
             return None
-        scanner.start_call(name)
+        name = scanner.start_call(name)
         arguments = Arguments(scanner)
         while mark != self.call_end:
             if mark == self.key_start and not (yield from self._pair(scanner, tools, name, arguments)):

@@ -105,7 +105,7 @@ class TagCalls:
             name = first
         if not end or not is_name(name):
             return None
-        scanner.start_call(name)
+        name = scanner.start_call(name)
         arguments = Arguments(scanner)
         while True:
             yield from scanner.skip_whitespace()

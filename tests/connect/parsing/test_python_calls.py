@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 import pytest
-from vllm_connect import parse_output
+from vllm_connect import OutputParser, fold, parse_output
 
 VALUES: list[tuple[str, Any]] = [
     ("[1,\n 2]", [1, 2]),
@@ -33,6 +33,15 @@ VALUES: list[tuple[str, Any]] = [
     ("true", True),
     ("None", None),
     ("'🎉'", "🎉"),
+    ("'sed -n '360,450p' f.py'", "sed -n '360,450p' f.py"),
+    ('"say "hi" to me"', 'say "hi" to me'),
+    ("'it's fine'", "it's fine"),
+    ("'echo '' > f'", "echo '' > f"),
+    ("['it's', 'they're']", ["it's", "they're"]),
+    ("07", 7),
+    ("-007", -7),
+    ("[00, 0.07, 10]", [0, 0.07, 10]),
+    ("'07'", "07"),
 ]
 
 
@@ -66,6 +75,8 @@ def test_a_literal_is_converted(text: str, value: Any) -> None:
         "-'a'",
         "not 1",
         r"'\N{NO}'",
+        "'a' + 'b'",
+        "'%s' % 'a'",
     ],
 )
 def test_other_expressions_invalidate_the_call(text: str) -> None:
@@ -81,3 +92,38 @@ def test_a_trailing_comma_is_allowed(name: str) -> None:
     assert [(call.name, call.arguments) for call in answer.tool_calls] == [("f", '{"a": 1}'), ("g", "{}")]
     assert answer.text == ""
     assert parse_output("[,]", "pythonic").tool_calls == ()
+
+
+def test_lfm2_writes_json_if_the_prompt_asks_for_it() -> None:
+    text = '<|tool_call_start|>[{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {}}]<|tool_call_end|>Done.'
+    for pieces in ([text], list(text)):
+        parser = OutputParser("lfm2")
+        answer = fold([d for piece in pieces for d in parser.push(piece)] + parser.finish())
+        assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("f", {"x": 1}), ("g", {})]
+        assert answer.text == "Done."
+
+
+@pytest.mark.parametrize(("name", "before", "after"), [
+    ("lfm2", "<|tool_call_start|>[", "]<|tool_call_end|>"),
+    ("olmo3", "<function_calls>\n", "\n</function_calls>"),
+])  # fmt: skip
+def test_the_end_of_a_block_with_a_broken_call_is_not_text(name: str, before: str, after: str) -> None:
+    answer = parse_output(f"{before}f(a=**{{}}){after}Done.", name)
+    assert (answer.tool_calls, answer.text) == ((), "Done.")
+    assert answer.invalid_tool_calls[0].name == "f"
+
+
+def test_an_empty_list_is_markup() -> None:
+    assert parse_output("<|tool_call_start|>[ ]<|tool_call_end|>Hi.", "lfm2").text == "Hi."
+
+
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}}}}]
+
+
+@pytest.mark.parametrize("name", ["lfm2", "hermes", "auto", "olmo3"])
+def test_a_bare_list_is_a_call_if_it_is_all_of_the_answer(name: str) -> None:
+    for text in ("[f(x=1)]", "\n[f(x=1), f(x=2)]\n"):
+        assert len(parse_output(text, name, None, TOOLS).tool_calls) == text.count("f(")
+    for text in ("[f(x=1)] is a call.", "See [f(x=1)]", "[f(x='a')]", "[g(x=1)]", "[f(x=1)", "[1, 2]"):
+        answer = parse_output(text, name, None, TOOLS)
+        assert (answer.tool_calls, answer.text) == ((), text)

@@ -1,13 +1,14 @@
 """Calls without markers in formats that have them, and where bare calls may stand.
 
-`{"name": "f", "arguments": {"x": 1}}` as the whole answer, in a code fence or in `<tools>` too, is a call of a declared tool;
-anywhere else it is text. In formats without markers a call begins a line or follows a sentence; within a sentence, or in a
+`{"name": "f", "arguments": {"x": 1}}` as the whole answer, in a code fence or in `<tools>` too, or `[f(x=1)]`, is a call of a
+declared tool; anywhere else it is text. In formats without markers a call begins a line or follows a sentence; within a sentence, or in a
 code fence, it is quoted.
 """
 
 from collections.abc import Callable
 
 from vllm_connect.parsing.grammars.json_calls import json_bare
+from vllm_connect.parsing.grammars.python_calls import python_list
 from vllm_connect.parsing.scanner import Reading, Scanner, within_sentence
 from vllm_connect.parsing.tool_schemas import Tools
 
@@ -20,7 +21,7 @@ STARTS = ("{", "[", FENCE, "<tools>")
 ENDS = (FENCE, "</tools>")
 LANGUAGES = ("json", "tool_call", "tool_code")
 
-_one, _several = json_bare(array=False), json_bare(array=True)
+_one, _several, _python = json_bare(array=False), json_bare(array=True), python_list()
 
 
 def bare_answer(scanner: Scanner, marker: str, tools: Tools, ignored: tuple[str, ...]) -> Reading[bool]:
@@ -38,6 +39,14 @@ def bare_answer(scanner: Scanner, marker: str, tools: Tools, ignored: tuple[str,
         marker = yield from scanner.accept("{", "[")
         if not marker:
             return False
+    if marker == "[":
+        space = yield from scanner.skip_whitespace()
+        is_json = (yield from scanner.peek()) == "{"
+        scanner.unread(space)
+        if not is_json:
+            if not (yield from _python(scanner, marker, tools)):
+                return False
+            marker = ""
     while marker:
         if not (yield from (_several if marker == "[" else _one)(scanner, marker, tools)):
             return False

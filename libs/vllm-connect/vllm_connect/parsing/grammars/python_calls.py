@@ -2,7 +2,8 @@
 
 Only literals are arguments: strings, numbers, True, False and None (or JSON's true, false and null), lists, tuples, sets
 and dicts of them, with a sign before a number. Nothing is evaluated; values are parsed by `ast`, one at a time, limited in
-size and depth.
+size and depth. A quote that nothing of Python's may follow is a part of its string, `'sed -n '1,9p' f'`, and an integer may begin
+with zeros.
 """
 
 import ast
@@ -10,6 +11,7 @@ import json
 import re
 
 from vllm_connect.parsing.format import Block
+from vllm_connect.parsing.grammars.broken_calls import skip_broken_call, skip_empty_block
 from vllm_connect.parsing.grammars.json_calls import end_marker
 from vllm_connect.parsing.grammars.parameters import Arguments
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
@@ -27,6 +29,12 @@ ESCAPED = frozenset("\n\\'\"abfnrtv01234567xNuU")
 
 ESCAPED_NEWLINES = {"\n": "\\n", "\r": "\\r", "\0": "\\x00"}
 
+CLOSING = ",)]}:+%*"
+"""What may follow the end of a string; an operator makes it an expression, which is refused."""
+
+_CLOSED = re.compile(rf"\s*(?:[{re.escape(CLOSING)}]|\Z)|\s+['\"]")
+_ARGUMENT = re.compile(r",\s*[^\W\d]\w*\s*=\s*\Z")
+_LEADING_ZEROS = re.compile(r"(?<![\w.])0+(?=[0-9])")
 _QUOTE = re.compile(r"""['"]""")
 _IN_STRING = re.compile(r"""['"\\\n\r\x00]""")
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
@@ -47,9 +55,13 @@ def python_list(*end_markers: str) -> Block:
         yield from scanner.skip_whitespace()
         if not (yield from scanner.accept("[")):
             return False
+        if (yield from skip_empty_block(scanner, ("]",))):
+            yield from end_marker(scanner, end_markers)
+            return False
         while True:
+            before = scanner.calls
             if not (yield from _call(scanner)):
-                return False
+                return scanner.calls > before and (yield from _skip_broken(scanner, end_markers))
             yield from scanner.skip_whitespace()
             following = yield from scanner.accept(",", "]")
             if not following:
@@ -75,8 +87,9 @@ def python_lines(*end_markers: str) -> Block:
     def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         del marker, tools
         while True:
+            before = scanner.calls
             if not (yield from _call(scanner)):
-                return False
+                return scanner.calls > before and (yield from _skip_broken(scanner, end_markers))
             yield from scanner.skip_whitespace()
             yield from scanner.accept(",")
             yield from scanner.skip_whitespace()
@@ -84,6 +97,11 @@ def python_lines(*end_markers: str) -> Block:
                 return True
 
     return block
+
+
+def _skip_broken(scanner: Scanner, end_markers: tuple[str, ...]) -> Reading[bool]:
+    """Read the rest of a block whose last call broke; return False if its end is unknown."""
+    return bool(end_markers) and (yield from skip_broken_call(scanner, end_markers, ()))
 
 
 def _call(scanner: Scanner) -> Reading[bool]:
@@ -150,7 +168,15 @@ def _string(scanner: Scanner, quote: str, pieces: list[str]) -> Reading[bool]:
         piece, mark = yield from scanner.read_until(quote, "\\", limit=MAX_VALUE)
         pieces.append(piece + mark)
         if mark == quote:
-            return True
+            space = yield from scanner.skip_whitespace()
+            following = yield from scanner.peek()
+            if len(quote) > 1 or not following or following in CLOSING or (space and following in "'\""):
+                scanner.unread(space)
+                return True
+            if _ARGUMENT.search(piece):  # the quote begins the next argument, and the end of this string is missing
+                return False
+            pieces.append(space)
+            continue
         if not mark or not (yield from scanner.peek()):
             return False
         pieces.append(scanner.consume(1))
@@ -193,10 +219,10 @@ def _python_source(text: str) -> str:
     while (start := _QUOTE.search(text, at)) is not None:
         mark = start.group() * 3 if text.startswith(start.group() * 3, start.start()) else start.group()
         inside = start.start() + len(mark)
-        out.append(text[at:inside])
+        out.append(_LEADING_ZEROS.sub("", text[at:inside]))
         raw = start.start() > 0 and text[start.start() - 1] in "rR"
         at = _string_of(text, inside, mark, out, raw=raw)
-    return "".join([*out, text[at:]])
+    return "".join([*out, _LEADING_ZEROS.sub("", text[at:])])
 
 
 def _string_of(text: str, at: int, mark: str, out: list[str], *, raw: bool) -> int:
@@ -206,8 +232,12 @@ def _string_of(text: str, at: int, mark: str, out: list[str], *, raw: bool) -> i
         at = found.end()
         char = found.group()
         if text.startswith(mark, found.start()):
-            out.append(mark)
-            return found.start() + len(mark)
+            after = found.start() + len(mark)
+            if raw or len(mark) > 1 or _CLOSED.match(text, after):
+                out.append(mark)
+                return after
+            out.append("\\" + mark)
+            continue
         if char == "\\":
             following = text[at : at + 1]
             out.append(char if raw or following in ESCAPED else char * 2)

@@ -121,3 +121,39 @@ def test_plamo_may_leave_out_the_start_of_a_call() -> None:
     text = forced.before + forced.begin.replace("{name}", "f") + '{"x": 1}' + forced.end + forced.after
     answer = read("plamo3", text.replace("<|plamo:begin_tool_request:plamo|>", ""))
     assert (calls(answer), answer.text) == ([("f", {"x": 1})], "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("qwen3_coder", '<tool_call>\n<function=f>\n{"x": 1}\n</function>\n</tool_call>'),
+        ("qwen3_coder", '<function=f>{"x": 1}</function>'),
+        ("minimax_m2", '<minimax:tool_call>\n<invoke name="f">{"x": 1}</invoke>\n</minimax:tool_call>'),
+        ("deepseek_v4", '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="f">\n{"x": 1}\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>'),
+        ("dots", '<dots_function_call>\n{"name": "f", "arguments": {"x": 1}}\n</dots_function_call>'),
+        ("dots", '<dots_function_call>[{"name": "f", "arguments": {"x": 1}}]</dots_function_call>'),
+    ],
+)  # fmt: skip
+def test_json_may_stand_in_place_of_parameters(name: str, text: str) -> None:
+    answer = read(name, f"Hi. {text}{text}\nDone.")
+    assert calls(answer) == [("f", {"x": 1}), ("f", {"x": 1})]
+    assert answer.text.split() == ["Hi.", "Done."]
+    assert read(name, text.replace("1}", "1")).tool_calls == ()
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"name": "f", "args": {"x": 1}}', '{ "args": {"x": 1}, "name": "f" }', '{"x": 1}']
+)
+def test_a_name_in_inklings_header_is_not_text(arguments: str) -> None:
+    text = f"<|message_model|>f<|content_invoke_tool_json|>{arguments}<|end_message|>"
+    answer = read("inkling", f"<|content_text|>Hi.<|end_message|>{text}{text}<|content_model_end_sampling|>")
+    assert (calls(answer), answer.text) == ([("f", {"x": 1}), ("f", {"x": 1})], "Hi.")
+
+
+def test_other_messages_of_inkling_are_text() -> None:
+    for marker in ("<|content_text|>", "<|content_invoke_tool_text|>", "<|content_tool_error|>", ""):
+        assert read("inkling", f"Hi. <|message_model|>{marker}do it<|end_message|>", "inkling").text == "Hi. do it"
+    thought = (
+        "<|message_model|><|content_thinking|>Hm.<|end_message|><|message_model|><|content_text|>Hi.<|end_message|>"
+    )
+    assert read("inkling", thought, "inkling") == Completion(text="Hi.", reasoning="Hm.")

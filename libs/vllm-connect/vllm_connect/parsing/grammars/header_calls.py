@@ -12,7 +12,7 @@ from vllm_connect.parsing.grammars.json_text import forward_json_value
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
 
-__all__ = ["call_block", "header_call", "header_calls", "is_key", "is_name", "named_call"]
+__all__ = ["call_block", "header_call", "header_calls", "is_key", "is_name", "json_arguments", "named_call"]
 
 
 def is_name(text: str) -> bool:
@@ -61,6 +61,11 @@ def named_call(scanner: Scanner, name: str, call_id: str | None = None) -> Readi
     if (yield from scanner.peek()) != "{":
         return False
     scanner.start_call(name, call_id)
+    return (yield from json_arguments(scanner))
+
+
+def json_arguments(scanner: Scanner) -> Reading[bool]:
+    """Read the arguments of the current call, one JSON object, and end the call; return whether they were complete."""
     close = yield from forward_json_value(scanner, scanner.emit_arguments)
     if close is None:
         return False

@@ -1,7 +1,8 @@
 r"""Calls in tags, one tag for each parameter: `<invoke name="f"><parameter name="k">v</parameter></invoke>`.
 
 The values are bare text, converted by the tool's schema (`Tools.coerced`) unless the tag itself declares their type. The
-arguments are emitted a parameter at a time, and the closing brace at the end of the call.
+arguments are emitted a parameter at a time, and the closing brace at the end of the call. One JSON object may stand in place of
+the parameters.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from vllm_connect.parsing.grammars.broken_calls import skip_broken_call, skip_empty_block
-from vllm_connect.parsing.grammars.header_calls import is_key, is_name
+from vllm_connect.parsing.grammars.header_calls import is_key, is_name, json_arguments
 from vllm_connect.parsing.grammars.parameters import Arguments, ParameterTags
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
@@ -115,6 +116,8 @@ class TagCalls:
             if mark == self.call_end:
                 arguments.end()
                 return True
+            if not mark and not arguments.keys and (yield from scanner.peek()) == "{":
+                return (yield from self._json(scanner))
             if not mark or not (yield from self._parameter(scanner, tools, name, arguments)):
                 return False
 
@@ -142,6 +145,14 @@ class TagCalls:
             add(value)
             return True
         return (yield from self._tags.read_value(scanner, tools, name, key, arguments, add))
+
+    def _json(self, scanner: Scanner) -> Reading[bool]:
+        """Read arguments that are JSON in place of parameters, and the end of the call."""
+        if not (yield from json_arguments(scanner)):
+            return False
+        yield from scanner.skip_whitespace()
+        yield from scanner.accept(self.call_end)
+        return True
 
     def _ends_early(self, scanner: Scanner) -> Reading[bool]:
         """Check whether the end of the block, or the next call, shows that a call is whole whose end tag is missing."""

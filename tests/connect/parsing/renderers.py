@@ -106,7 +106,6 @@ def dsml(word: str, space: str = "") -> Render:
 
 JSON_FORMATS: dict[str, Render] = {
     "hermes": objects("<tool_call>\n", "\n</tool_call>"),
-    "hf": objects("<tool_call>", "</tool_call>"),
     "granite4": objects("<tool_call>\n", "\n</tool_call>"),
     "longcat": objects("<longcat_tool_call>", "</longcat_tool_call>"),
     "ernie45": objects("<tool_call>\n", "\n</tool_call>\n"),

@@ -37,11 +37,19 @@ REASONING = (
 
 
 def test_every_tool_parser_has_its_name() -> None:
-    assert set(REGISTRY.split()) <= set(format_names())
+    assert set(REGISTRY.split()) - set(format_names()) == {"hf"}
 
 
 def test_every_reasoning_parser_has_its_name() -> None:
-    assert set(REASONING.split()) <= set(reasoning_names())
+    assert set(REASONING.split()) - set(reasoning_names()) == {"hf"}
+
+
+def test_a_name_that_the_checkpoint_defines_is_refused_with_advice() -> None:
+    for refused in (lambda: find_format("hf"), lambda: OutputParser(None, "hf")):
+        with pytest.raises(
+            ConfigurationError, match=r"response template of the served checkpoint.*tool_parser='server'"
+        ):
+            refused()
 
 
 @pytest.mark.parametrize("name", format_names())

@@ -94,3 +94,35 @@ def test_reasoning_streams() -> None:
 def test_headers_are_no_text_without_tools() -> None:
     answer = read(f"{ANALYSIS}<|start|>assistant<|channel|>final<|message|>Hi.<|return|>", None)
     assert (answer.reasoning, answer.text) == ("Need it.", "Hi.")
+
+
+def parameter(name: str, value: str) -> str:
+    return f'<rfl:parameter name="{name}">\n{value}\n</rfl:parameter>'
+
+
+BEAM = " to=search<|channel|>analysis <|constrain|>xml<|message|>"
+THOUGHT = "<|channel|>analysis<|message|>plan<|end|><|start|>assistant"
+
+
+@pytest.mark.parametrize("name", ["beam", "openai"])
+def test_beam_writes_the_arguments_in_tags(name: str) -> None:
+    first = f"{BEAM}{parameter('q', 'two lines')}\n"
+    answer = read(f"{THOUGHT}{first}<|end|><|start|>assistant{BEAM}<|call|>", name, name if name == "beam" else None)
+    assert [(call.name, call.parsed()) for call in answer.tool_calls] == [
+        ("search", {"q": "two lines"}),
+        ("search", {}),
+    ]
+    assert (answer.reasoning, answer.text) == ("plan", "")
+    assert read(f"{THOUGHT}<|channel|>final<|message|>Hi.<|return|>", name).text == "Hi."
+
+
+def test_a_truncated_call_of_beam_is_not_executed() -> None:
+    text = f"{BEAM}{parameter('q', 'x')}<|call|>"
+    for end in range(text.index("x\n"), len(text) - len("<|call|>")):
+        assert read(text[:end], "beam").tool_calls == ()
+
+
+@pytest.mark.parametrize("end", ["<|call|>", "<|end|>"])
+def test_a_call_without_a_body_has_no_arguments(end: str) -> None:
+    answer = read(f"<|channel|>commentary to=functions.search <|constrain|>json<|message|>{end}")
+    assert [(call.name, call.parsed()) for call in answer.tool_calls] == [("search", {})]

@@ -41,7 +41,7 @@ def test_within_a_text_it_is_text(name: str, end: str) -> None:
         assert read(name, text) == Completion(text=text)
 
 
-@pytest.mark.parametrize("name", [name for name in RENDERERS if name not in ("openai", "hf")])
+@pytest.mark.parametrize("name", [name for name in RENDERERS if name != "openai"])
 @pytest.mark.parametrize("end", ["<|im_end|>", "</s>", "<|eot_id|>\n"])
 def test_after_a_call_it_is_markup(name: str, end: str) -> None:
     calls = [("f", {"x": 1})]

@@ -13,20 +13,17 @@ from tests.live.differential.outputs import CUT, RENDERERS, TOOLS, Output, marke
 from tests.live.differential.thoughts import thoughts
 
 NOT_COMPARED = {
-    "hf": "reads a template that comes with the model",
     "cohere_command3": "parses tokens together with the reasoning, not text",
     "muse": "is new in vLLM 0.33",
     "openai": "parses Harmony tokens, not text",
 }
 NO_REASONING_COMPARED = {
-    "hf": "reads a template that comes with the model",
     "cohere_command3": "parses tokens, not text",
     "cohere_command4": "parses tokens, not text",
     "muse_glimmer": "splits messages by their recipients, which ours does together with the calls",
     "olmo3": "reads the pieces of its model's own tokenizer",
     "openai_gptoss": "parses Harmony tokens, not text",
     "longcat": "is not a parser of vLLM's",
-    "beam": "is new in vLLM 0.33",
     "muse": "is new in vLLM 0.33",
     "musespark1x": "is new in vLLM 0.33",
     "step5": "is new in vLLM 0.33",

@@ -10,6 +10,12 @@ from vllm_connect.errors import ConfigurationError
 
 __all__ = ["unknown_name"]
 
+FROM_CHECKPOINT = {
+    "hf": "it reads the response template of the served checkpoint, which only the server has; use the name of the model's "
+    "own format, or leave the parsing to the server with tool_parser='server'",
+}
+"""Names of vLLM's flags that say nothing about a format."""
+
 
 def unknown_name(kind: str, name: str, names: Iterable[str], listing: str) -> ConfigurationError:
     """Create the error.
@@ -20,6 +26,8 @@ def unknown_name(kind: str, name: str, names: Iterable[str], listing: str) -> Co
         names: The names that exist; the most similar ones are suggested.
         listing: The function that lists them.
     """
+    if name in FROM_CHECKPOINT:
+        return ConfigurationError(f"there is no {kind} {name!r} on the client: {FROM_CHECKPOINT[name]}")
     similar = difflib.get_close_matches(name, names)
     advice = f"use {', '.join(similar)}, or another name of {listing}" if similar else f"{listing} lists the names"
     return ConfigurationError(f"there is no {kind} {name!r}: {advice}")

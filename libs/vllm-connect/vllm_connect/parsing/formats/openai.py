@@ -2,8 +2,9 @@ r"""gpt-oss, in Harmony: messages, each after a header that ends with `<|message
 
 `<|start|>assistant<|channel|>analysis<|message|>thinking<|end|>`, the answer in the channel `final`, and a call in
 `<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"x": 1}<|call|>`. Channel, recipient and
-constraint stand in any order; the start of the first header is part of the prompt. Source: the Harmony response format and
-the chat template of openai/gpt-oss-20b.
+constraint stand in any order; the start of the first header is part of the prompt. Beam writes the arguments as
+`<rfl:parameter name="x">\n1\n</rfl:parameter>`. Source: the Harmony response format, the chat template of openai/gpt-oss-20b,
+and the tests of vLLM 0.33's beam parser.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import is_name, named_call
+from vllm_connect.parsing.grammars.tag_calls import TagCalls
 from vllm_connect.parsing.reasoning import ReasoningText
 from vllm_connect.parsing.scanner import MAX_NAME, Reading, Scanner
 from vllm_connect.parsing.tool_schemas import Tools
@@ -18,9 +20,13 @@ from vllm_connect.parsing.tool_schemas import Tools
 START, CHANNEL, TO = "<|start|>assistant", "<|channel|>", " to="
 BODY, END, RETURN, CALL = "<|message|>", "<|end|>", "<|return|>", "<|call|>"
 CHANNELS = frozenset({"analysis", "commentary", "final"})
+CALLED = (CALL, END)
+"""What ends a call."""
+
 PEOPLE = frozenset({"assistant", "user", "all"})
 """Recipients that are not tools."""
 
+_parameters = TagCalls("", CALL, "<rfl:parameter name=", "</rfl:parameter>", block_ends=(END, RETURN), wrapped=True)
 _PART = re.compile(r"<\|(channel|constrain|start)\|>")
 
 
@@ -50,7 +56,6 @@ def _read_header(text: str) -> _Header | None:
 
 
 def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
-    del tools
     if marker == START:
         scanner.drop_marker()
     head, body = yield from scanner.read_until(BODY, END, CALL, RETURN, "\n", limit=MAX_NAME)
@@ -58,11 +63,9 @@ def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
     if header is None:
         return False
     if header.recipient and header.recipient not in PEOPLE:
-        yield from scanner.skip_whitespace()
-        if not (yield from named_call(scanner, header.recipient)):
-            return False
-        yield from scanner.accept(CALL, END)
-        return True
+        whole = yield from _read_arguments(scanner, tools, header.recipient)
+        yield from scanner.accept(*(CALLED if whole else ()))
+        return whole
     scanner.commit()
     if header.channel == "analysis":
         following = yield from scanner.forward_until(
@@ -70,6 +73,21 @@ def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
         )
         if following == START:
             scanner.unread(START)
+    return False
+
+
+def _read_arguments(scanner: Scanner, tools: Tools, name: str) -> Reading[bool]:
+    """Read the body of a call: JSON, parameters in tags, or nothing."""
+    yield from scanner.skip_whitespace()
+    if (yield from scanner.peek()) == "{":
+        return (yield from named_call(scanner, name))
+    if mark := (yield from scanner.accept(_parameters.parameter_start, *CALLED)):
+        name = scanner.start_call(name)
+        if mark not in CALLED:
+            scanner.unread(mark)
+            return (yield from _parameters.read_parameters(scanner, tools, name))
+        scanner.end_call("{}")
+        return True
     return False
 
 

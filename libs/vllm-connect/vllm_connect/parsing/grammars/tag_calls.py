@@ -106,7 +106,10 @@ class TagCalls:
             name = first
         if not end or not is_name(name):
             return None
-        name = scanner.start_call(name)
+        return (yield from self.read_parameters(scanner, tools, scanner.start_call(name)))
+
+    def read_parameters(self, scanner: Scanner, tools: Tools, name: str) -> Reading[bool]:
+        """Read the parameters and the end of the current call; return whether it was complete."""
         arguments = Arguments(scanner)
         while True:
             yield from scanner.skip_whitespace()
@@ -156,9 +159,13 @@ class TagCalls:
 
     def _ends_early(self, scanner: Scanner) -> Reading[bool]:
         """Check whether the end of the block, or the next call, shows that a call is whole whose end tag is missing."""
-        mark = yield from scanner.accept(*self.block_ends, self.call_start)
+        mark = yield from scanner.accept(*self._following)
         scanner.unread(mark)
         return bool(mark)
+
+    @cached_property
+    def _following(self) -> tuple[str, ...]:
+        return (*self.block_ends, self.call_start) if self.call_start else self.block_ends
 
     @cached_property
     def _tags(self) -> ParameterTags:
@@ -167,7 +174,7 @@ class TagCalls:
             self.head_end,
             self.parameter_end,
             self.call_end,
-            (*self.block_ends, self.call_start, *self.after, *self.before[:1]),
+            (*self._following, *self.after, *self.before[:1]),
             lambda head: self.read_key(head)[0],
             self.wrapped,
         )

@@ -64,6 +64,16 @@ _LLAMA = (
     "tokenizer_config.json of meta-llama/Llama-3.1-8B-Instruct: `This model only supports single tool-calls at once!`"
 )
 _NEMOTRON = "chat template of nvidia/Llama-3_3-Nemotron-Super-49B-v1_5 ignores every system message but the first"
+_APRIEL = Reasoning(
+    "Here are my reasoning steps:\n",
+    "[BEGIN FINAL RESPONSE]",
+    starts_in_reasoning=True,
+    answer_markers=("[END FINAL RESPONSE]",),
+)
+_MINICPM_4 = Reasoning("<|thought_start|>", "<|thought_end|>")
+_SOLAR = Reasoning("<|think:start|>", "<|think:end|>")
+_HYPERCLOVA = Reasoning("/think\n", "<|im_end|>", is_end_unambiguous=False)
+
 _HERMES = "chat templates of NousResearch take any order and every call of a turn, on a Llama or a Mistral too"
 
 PROFILES = (
@@ -75,6 +85,8 @@ PROFILES = (
     Profile("mixtral", "mistral", None, MISTRAL, source=_MISTRAL),
     Profile("devstral", "mistral", None, MISTRAL, source=_MISTRAL),
     Profile("mimo", "mimo", "mimo"),
+    Profile("deepseek-r1-0528", "deepseek_v3", "deepseek_r1"),
+    Profile("deepseek-r1", "deepseek_v3", "deepseek_r1", reasoning_prefilled=True),
     Profile("qwen3-coder", "qwen3_coder"),
     Profile("qwen3.5", "qwen3_coder", "qwen3", SYSTEM_FIRST, source=_QWEN),
     Profile("qwen3.6", "qwen3_coder", "qwen3", SYSTEM_FIRST, source=_QWEN),
@@ -84,7 +96,13 @@ PROFILES = (
     Profile("qwen2.5", "hermes"),
     Profile("internlm", "internlm"),
     Profile("toolace", "pythonic", None, ONE_CALL, source=_LLAMA),
-    Profile("nemotron-super", "llama3_json", None, SYSTEM_FIRST, source=_NEMOTRON),
+    Profile("nemotron-super", "nemotron_json", "deepseek_v3", SYSTEM_FIRST, source=_NEMOTRON),
+    Profile("nemotron-nano-9b-v2", "nemotron_json", "deepseek_r1", reasoning_prefilled=True),
+    Profile("nemotron-nano-12b-v2", "nemotron_json", "deepseek_r1", reasoning_prefilled=True),
+    Profile("nemotron-nano", "nemotron_json", "deepseek_v3"),
+    Profile("functionary-small-v3.1", "qwen3_coder"),
+    Profile("functionary-medium-v3.1", "qwen3_coder"),
+    Profile("functionary", "functionary_v3"),
     Profile("llama-4", "llama4_pythonic"),
     Profile("llama-3.2", "pythonic", None, ONE_CALL, source=_LLAMA),
     Profile("llama-3", "llama3_json", None, ONE_CALL, source=_LLAMA),
@@ -94,8 +112,6 @@ PROFILES = (
     Profile("deepseek-v4", "deepseek_v4", "deepseek_v4"),
     Profile("deepseek-v3.2", "deepseek_v32", "deepseek_v3"),
     Profile("deepseek-v3.1", "deepseek_v31", "deepseek_v3"),
-    Profile("deepseek-r1-distill-qwen", "hermes", "deepseek_r1"),
-    Profile("deepseek-r1", "deepseek_v3", "deepseek_r1", reasoning_prefilled=True),
     Profile("deepseek-v3", "deepseek_v3"),
     Profile("glm-4.7", "glm47", "glm45"),
     Profile("glm-5", "glm47", "glm45"),
@@ -118,7 +134,7 @@ PROFILES = (
     Profile("gemma-4", "gemma4", "gemma4"),
     Profile("gemma-3", message_policy=ALTERNATING, source=_GEMMA_3),
     Profile("gemma-2", message_policy=ALTERNATING.model_copy(update={"system": "first_user"}), source=_GEMMA_2),
-    Profile("hunyuan-a13b", "hunyuan_a13b", "hunyuan_a13b"),
+    Profile("hunyuan", "hunyuan_a13b", "hunyuan_a13b"),
     Profile("hy3", "hy_v3", "hy_v3"),
     Profile("hy4", "hy_v4", "hy_v4"),
     Profile("jamba", "jamba"),
@@ -127,10 +143,23 @@ PROFILES = (
     Profile("longcat", "longcat"),
     Profile("gigachat", "gigachat3"),
     Profile("apertus", "apertus"),
+    Profile("command-r7b", "cohere_command3", "cohere_command3"),
+    Profile("command-r", "command_r"),
+    Profile("aya-expanse", "command_r"),
     Profile("command-a", "cohere_command3", "cohere_command3"),
     Profile("gpt-oss", "openai", "openai_gptoss", UNCHANGED, source=_HARMONY),
     Profile("olmo-3", "olmo3", "olmo3"),
+    Profile("lfm2.5", "lfm2", "deepseek_v3"),
     Profile("lfm2", "lfm2"),
+    Profile("minicpm4.1", "minicpm4", "deepseek_v3"),
+    Profile("minicpm4", "minicpm4", _MINICPM_4),
+    Profile("minicpm3", "minicpm4", _MINICPM_4),
+    Profile("apriel", "jamba", _APRIEL, reasoning_prefilled=True),
+    Profile("smollm3", "hermes", "deepseek_v3"),
+    Profile("exaone-4", "hermes", "deepseek_v3"),
+    Profile("falcon-h1", "hermes"),
+    Profile("hyperclovax-seed-think", "hyperclovax_seed_think_14b", _HYPERCLOVA),
+    Profile("solar-open", "solar_open2", _SOLAR),
     Profile("minicpm5", "minicpm5", "minicpmv"),
     Profile("nemotron", "qwen3_coder", "nemotron_v3"),
     Profile("laguna", "poolside_v1", "poolside_v1"),

@@ -97,7 +97,7 @@ def test_a_call_broken_in_its_midst_does_not_leave_its_tags_as_text(name: str) -
 def test_a_missing_end_tag_of_a_call_is_no_loss_if_the_next_call_or_the_end_of_the_block_follows(
     name: str, end: str
 ) -> None:
-    calls = [("f", {"zone": "north", "n": 1}), ("g", {"zone": "south"})]
+    calls: list[tuple[str, dict[str, Any]]] = [("f", {"zone": "north", "n": 1}), ("g", {"zone": "south"})]
     text = render(name, *calls)
     assert text.count(end) == len(calls)
     answer = read(name, text.replace(end, "", 1) + "\nDone.")

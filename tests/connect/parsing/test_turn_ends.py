@@ -27,7 +27,7 @@ def read(name: str | None, text: str, reasoning: str | None = None, **options: A
 
 
 @pytest.mark.parametrize("end", TURN_ENDS)
-@pytest.mark.parametrize("name", [None, "hermes", "auto", "llama3_json", "pythonic"])
+@pytest.mark.parametrize("name", [None, "auto", "pythonic"])
 def test_at_the_end_of_a_text_it_is_markup(name: str | None, end: str) -> None:
     for after in ("", "\n", end, f"\n{end}\n"):
         assert read(name, f"Hello.{end}{after}") == Completion(text="Hello.")
@@ -35,7 +35,7 @@ def test_at_the_end_of_a_text_it_is_markup(name: str | None, end: str) -> None:
 
 
 @pytest.mark.parametrize("end", [one for one in TURN_ENDS if one != "<|user|>"])
-@pytest.mark.parametrize("name", ["hermes", "auto", "mistral", "xlam"])
+@pytest.mark.parametrize("name", ["auto", "xlam"])
 def test_within_a_text_it_is_text(name: str, end: str) -> None:
     for text in (f"`{end}` ends a turn.", f"A turn\n{end}\n{end} ends.", f"{end}{end[:3]}", f'print("{end}")'):
         assert read(name, text) == Completion(text=text)

@@ -280,7 +280,7 @@ def _new_filter(
             partial(new_parser, choice, None, starts=False),
             partial(new_parser, choice, SPLIT_OFF, starts=True) if may_have_drafts else None,
             via,
-            tools.declared_name,
+            declared_name=tools.declared_name,
             promote_reasoning=request.reasoning_as_answer,
             hold_empty_end=format_ is not None and request.text_source == "auto",
             then=then,

@@ -24,11 +24,11 @@ def detecting_format(formats: Iterable[Format]) -> Format:
     """Build a format that detects others by their start markers.
 
     Args:
-        formats: The formats; those without unambiguous markers are not detected.
+        formats: The formats; those without unambiguous markers are not detected, nor those that are not to be.
     """
     candidates: dict[str, list[Format]] = {}
     for format_ in sorted(dict.fromkeys(formats), key=lambda one: -one.rank):
-        for marker in format_.start_markers if format_.unambiguous else ():
+        for marker in format_.start_markers if format_.unambiguous and format_.is_detected else ():
             candidates.setdefault(marker, []).append(format_)
     markers = tuple(
         one for one in candidates if not any(one != other and one.startswith(other) for other in candidates)

@@ -195,19 +195,8 @@ class OutputParser:
         lines = Lines(scanner.emit_text)
         is_bare = self.format is not None and not self.format.unambiguous
         sink = lines.push if is_bare else scanner.emit_text
-        if self._start:
-            space = yield from scanner.skip_whitespace()
-            if undecided and (started := (yield from scanner.accept(*markers.reasonings))):
-                scanner.record = None
-                yield from self._read_reasoning((markers.reasonings[started].end_marker,))
-                return True
-            self._start = False
-            if bare := (yield from self._accept_bare()):
-                if space:
-                    lines.push(space)
-                yield from self._read_calls(bare, self._read_bare, undecided=undecided)
-            else:
-                scanner.unread(space)
+        if self._start and (yield from self._read_start(sink, undecided=undecided)):
+            return True
         searched = markers.undecided if undecided else markers.all
         while marker := (yield from self._forward_until(searched, sink)):
             if undecided and marker in markers.proofs:
@@ -222,6 +211,25 @@ class OutputParser:
                     yield from self._read_calls(marker, self._read_block, undecided=undecided)
             elif marker not in markers.ignored:
                 yield from self._read_turn_end(marker, sink)
+        return False
+
+    def _read_start(self, sink: Callable[[str], None], *, undecided: bool) -> Reading[bool]:
+        """Read what may only begin an answer; return whether it was a reasoning that decides what the text is."""
+        scanner, markers = self._scanner, self._markers
+        space = yield from scanner.skip_whitespace()
+        if undecided and (started := (yield from scanner.accept(*markers.reasonings))):
+            scanner.record = None
+            yield from self._read_reasoning((markers.reasonings[started].end_marker,))
+            return True
+        self._start = False
+        if bare := (yield from self._accept_bare()):
+            if space:
+                sink(space)
+            yield from self._read_calls(bare, self._read_bare, undecided=undecided)
+            return False
+        scanner.unread(space)
+        if self.format is not None and self.format.prefilled and (yield from scanner.peek()):
+            yield from self._read_calls("", self._read_block, undecided=undecided)
         return False
 
     def _read_calls(self, marker: str, read_block: Callable[[str], Reading[None]], *, undecided: bool) -> Reading[None]:
@@ -254,7 +262,8 @@ class OutputParser:
     def _skip_blank_lines(self) -> Reading[None]:
         """Drop the blank lines after reasoning."""
         space = yield from self._scanner.skip_whitespace()
-        if indentation := space[space.rfind("\n") + 1 :]:
+        indentation = space[space.rfind("\n") + 1 :]
+        if indentation and (yield from self._scanner.peek()):
             self._scanner.emit_text(indentation)
 
     # Reasoning
@@ -374,7 +383,7 @@ class OutputParser:
             return
         calls_before = scanner.calls
         scanner.begin(marker, hold=self._hold)
-        complete = yield from format_.block(scanner, marker, self._tools)
+        complete = yield from format_.block(scanner, marker or format_.prefilled, self._tools)
         if complete and scanner.calls > calls_before and self._held_calls_are_valid():
             scanner.commit()
         else:

@@ -48,6 +48,7 @@ FORMAT = Format(
     names=("inkling",),
     start_markers=(CALL, MESSAGE),
     block=_block,
+    prefilled=MESSAGE,
     ignored_markers=(*TEXTS, END, "<|content_model_end_sampling|>"),
     forced=CallMarkup(f'{CALL}{{"name": "{{name}}", "args": ', f"}}{END}", separator=MESSAGE),
 )

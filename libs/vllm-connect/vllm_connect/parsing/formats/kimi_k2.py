@@ -9,7 +9,6 @@ import re
 from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import header_calls
 
-
 _INDEX = re.compile(r"[:.]\s*\d+\Z")
 
 

@@ -73,9 +73,9 @@ class PairCalls:
         if not mark or not is_name(name):
             return None
         name = scanner.start_call(name)
-        arguments = Arguments(scanner)
+        arguments = Arguments(scanner, tools, name)
         while mark != self.call_end:
-            if mark == self.key_start and not (yield from self._pair(scanner, tools, name, arguments)):
+            if mark == self.key_start and not (yield from self._pair(scanner, arguments)):
                 return False
             yield from scanner.skip_whitespace()
             mark = yield from scanner.accept(self.key_start, self.call_end)
@@ -84,35 +84,38 @@ class PairCalls:
         arguments.end()
         return True
 
-    def _pair(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
+    def _pair(self, scanner: Scanner, arguments: Arguments) -> Reading[bool]:
         key, mark = yield from scanner.read_until(self.key_end, limit=MAX_NAME)
         key = key.strip()
-        if not mark or not (tools.has_parameter(name, key) or is_key(key)):
+        if not mark or not (arguments.tools.has_parameter(arguments.tool, key) or is_key(key)):
             arguments.add_broken(key, "")
             return False
         yield from scanner.skip_whitespace()
         if self.type_start and (yield from scanner.accept(self.type_start)):
             yield from scanner.read_until(self.type_end, limit=MAX_NAME)
             yield from scanner.skip_whitespace()
-        if not (yield from scanner.accept(self.value_start)):
+        if self.value_start and not (yield from scanner.accept(self.value_start)):
             arguments.add_broken(key, "")
             return False
+        tools, name = arguments.tools, arguments.tool
         return (
             yield from self._tags.read_value(
-                scanner,
-                tools,
-                name,
-                key,
-                arguments,
-                lambda value: arguments.add(key, tools.coerced(name, key, value)),
-                self._has_stray_key,
+                scanner, key, arguments, lambda value: arguments.add(key, tools.coerced(name, key, value))
             )
         )
 
     @cached_property
     def _tags(self) -> ParameterTags:
         following = (*self.block_ends, self.call_start)
-        return ParameterTags(self.key_start, self.key_end, self.value_end, self.call_end, following, str.strip)
+        return ParameterTags(
+            self.key_start,
+            self.key_end,
+            self.value_end,
+            self.call_end,
+            following,
+            str.strip,
+            is_damaged=self._has_stray_key,
+        )
 
     def _has_stray_key(self, value: str) -> bool:
         """Check whether a value contains the end of another pair's key, whose start is damaged, and the start of its value."""

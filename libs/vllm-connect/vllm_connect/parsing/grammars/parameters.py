@@ -25,13 +25,17 @@ class Arguments:
 
     Args:
         scanner: The scanner that emits them.
+        tools: The request's tools.
+        tool: The tool's name.
 
     Attributes:
         keys: The names of the parameters so far.
     """
 
-    def __init__(self, scanner: Scanner) -> None:
+    def __init__(self, scanner: Scanner, tools: Tools, tool: str) -> None:
         self._scanner = scanner
+        self.tools = tools
+        self.tool = tool
         self.keys: set[str] = set()
 
     def add(self, key: str, value: str) -> None:
@@ -81,6 +85,7 @@ class ParameterTags:
         following: What may follow the end of a call.
         read_key: Reads the name between `start` and `head_end`.
         wrapped: Whether a newline on each side of a value belongs to the markup.
+        is_damaged: Checks whether the markup in a value is damaged in another way.
     """
 
     start: str
@@ -90,39 +95,29 @@ class ParameterTags:
     following: tuple[str, ...]
     read_key: Callable[[str], str]
     wrapped: bool = False
+    is_damaged: Callable[[str], bool] = lambda value: False  # noqa: ARG005 - no further check
 
-    def read_value(
-        self,
-        scanner: Scanner,
-        tools: Tools,
-        name: str,
-        key: str,
-        arguments: Arguments,
-        add: Callable[[str], None],
-        is_damaged: Callable[[str], bool] = lambda value: False,  # noqa: ARG005 - no further check
-    ) -> Reading[bool]:
+    def read_value(self, scanner: Scanner, key: str, arguments: Arguments, add: Callable[[str], None]) -> Reading[bool]:
         """Read and emit the value of a parameter.
 
         Args:
             scanner: The scanner, after the value's start tag.
-            tools: The request's tools.
-            name: The tool's name.
             key: The parameter's name.
             arguments: The arguments of the call.
             add: Emits a whole value.
-            is_damaged: Checks whether the markup of a value is damaged in another way.
 
         Returns:
             Whether the value was whole; if not, it was emitted as a broken one.
         """
+        tools, name = arguments.tools, arguments.tool
         value, end = yield from self._read(scanner)
         at, following = self._next_parameter(value, tools)
-        if at >= 0 and self._ends_value(value, at) and tools.has_parameter(name, following):
-            if following not in arguments.keys | {key}:
-                scanner.unread(value[at:] + end)
-                text = value[:at].rstrip("\r\n")
-                add(text.removeprefix("\n") if self.wrapped else text)
-                return True
+        is_next = at >= 0 and self._ends_value(value, at) and tools.has_parameter(name, following)
+        if is_next and following not in arguments.keys | {key}:
+            scanner.unread(value[at:] + end)
+            text = value[:at].rstrip("\r\n")
+            add(text.removeprefix("\n") if self.wrapped else text)
+            return True
         if self.wrapped:
             value = without_wrapping_newlines(value)
         if end == self.call_end:
@@ -133,7 +128,7 @@ class ParameterTags:
                 return False
             arguments.add(key, found)
             return True
-        if not end or at >= 0 or is_damaged(value):
+        if not end or at >= 0 or self.is_damaged(value):
             arguments.add_broken(key, value + end)
             return False
         add(value)

@@ -49,7 +49,6 @@ def python_list(*end_markers: str) -> Block:
     """
 
     def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
-        del tools
         if marker == "[":
             scanner.unread(marker)
         yield from scanner.skip_whitespace()
@@ -60,7 +59,7 @@ def python_list(*end_markers: str) -> Block:
             return False
         while True:
             before = scanner.calls
-            if not (yield from _call(scanner)):
+            if not (yield from _call(scanner, tools)):
                 return scanner.calls > before and (yield from _skip_broken(scanner, end_markers))
             yield from scanner.skip_whitespace()
             following = yield from scanner.accept(",", "]")
@@ -85,10 +84,10 @@ def python_lines(*end_markers: str) -> Block:
     """
 
     def block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
-        del marker, tools
+        del marker
         while True:
             before = scanner.calls
-            if not (yield from _call(scanner)):
+            if not (yield from _call(scanner, tools)):
                 return scanner.calls > before and (yield from _skip_broken(scanner, end_markers))
             yield from scanner.skip_whitespace()
             yield from scanner.accept(",")
@@ -104,14 +103,13 @@ def _skip_broken(scanner: Scanner, end_markers: tuple[str, ...]) -> Reading[bool
     return bool(end_markers) and (yield from skip_broken_call(scanner, end_markers, ()))
 
 
-def _call(scanner: Scanner) -> Reading[bool]:
+def _call(scanner: Scanner, tools: Tools) -> Reading[bool]:
     """Read one call after whitespace."""
     yield from scanner.skip_whitespace()
     head, mark = yield from scanner.read_until("(", "\n", ")", "]", ",", '"', "'", " ", limit=MAX_NAME)
     if mark != "(" or not _NAME.match(head):
         return False
-    scanner.start_call(head)
-    arguments = Arguments(scanner)
+    arguments = Arguments(scanner, tools, scanner.start_call(head))
     while True:
         yield from scanner.skip_whitespace()
         if (yield from scanner.accept(")")):

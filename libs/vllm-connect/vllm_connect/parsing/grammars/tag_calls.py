@@ -110,7 +110,7 @@ class TagCalls:
 
     def read_parameters(self, scanner: Scanner, tools: Tools, name: str) -> Reading[bool]:
         """Read the parameters and the end of the current call; return whether it was complete."""
-        arguments = Arguments(scanner)
+        arguments = Arguments(scanner, tools, name)
         while True:
             yield from scanner.skip_whitespace()
             mark = yield from scanner.accept(self.parameter_start, self.call_end)
@@ -121,10 +121,11 @@ class TagCalls:
                 return True
             if not mark and not arguments.keys and (yield from scanner.peek()) == "{":
                 return (yield from self._json(scanner))
-            if not mark or not (yield from self._parameter(scanner, tools, name, arguments)):
+            if not mark or not (yield from self._parameter(scanner, arguments)):
                 return False
 
-    def _parameter(self, scanner: Scanner, tools: Tools, name: str, arguments: Arguments) -> Reading[bool]:
+    def _parameter(self, scanner: Scanner, arguments: Arguments) -> Reading[bool]:
+        tools, name = arguments.tools, arguments.tool
         head, end = yield from scanner.read_until(self.head_end, limit=MAX_NAME)
         key, is_text = self.read_key(head)
         if not end or not (tools.has_parameter(name, key) or is_key(key)):
@@ -147,7 +148,7 @@ class TagCalls:
                 return False
             add(value)
             return True
-        return (yield from self._tags.read_value(scanner, tools, name, key, arguments, add))
+        return (yield from self._tags.read_value(scanner, key, arguments, add))
 
     def _json(self, scanner: Scanner) -> Reading[bool]:
         """Read arguments that are JSON in place of parameters, and the end of the call."""

@@ -97,7 +97,6 @@ def test_the_header_of_a_call_that_never_came_leaves_no_markup_of_the_call_befor
     ("name", "text"),
     [
         ("hermes", '<tool_call>{"name": "f", "arguments": {"x": 1</tool_call>\n<tool_call>{"name": "g", "arguments": {}}</tool_call>'),
-        ("mistral", '[TOOL_CALLS][{"name": "f", "arguments": {"x": 1<[TOOL_CALLS][{"name": "g"}]'),
         ("jamba", '<tool_calls>[{"name": "f", "arguments": {"x": 1</tool_calls>\n<tool_calls>[{"name": "g"}]</tool_calls>'),
     ],
 )  # fmt: skip

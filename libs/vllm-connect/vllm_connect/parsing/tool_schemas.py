@@ -26,7 +26,7 @@ NAMESPACES = ("functions.", "function.", "tools.", "tool.")
 """What models put before a tool's name."""
 
 _MARKER = re.compile(r"<[|｜]")
-_NUMBER = re.compile(r":\d+\Z")
+_NUMBER = re.compile(r":\d{1,9}\Z")
 
 UNIONS = ("anyOf", "oneOf", "allOf")
 

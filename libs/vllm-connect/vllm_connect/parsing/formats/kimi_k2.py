@@ -9,7 +9,7 @@ import re
 from vllm_connect.parsing.format import CallMarkup, Format
 from vllm_connect.parsing.grammars.header_calls import header_calls
 
-_INDEX = re.compile(r"[:.]\s*\d+\Z")
+_INDEX = re.compile(r"[:.]\s{0,9}\d{1,9}\Z")
 
 
 def _read_header(header: str) -> tuple[str, str | None]:

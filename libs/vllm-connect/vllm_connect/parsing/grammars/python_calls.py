@@ -32,9 +32,9 @@ ESCAPED_NEWLINES = {"\n": "\\n", "\r": "\\r", "\0": "\\x00"}
 CLOSING = ",)]}:+%*"
 """What may follow the end of a string; an operator makes it an expression, which is refused."""
 
-_CLOSED = re.compile(rf"\s*(?:[{re.escape(CLOSING)}]|\Z)|\s+['\"]")
-_ARGUMENT = re.compile(r",\s*[^\W\d]\w*\s*=\s*\Z")
-_LEADING_ZEROS = re.compile(r"(?<![\w.])0+(?=[0-9])")
+_CLOSED = re.compile(r"""\s{0,99}(?:[,)\]}:+%*]|\Z)|\s{1,99}['"]""")
+_ARGUMENT = re.compile(r",\s{0,9}[^\W\d]\w{0,99}\s{0,9}=\s{0,9}\Z")
+_LEADING_ZEROS = re.compile(r"(?<![\w.])0{1,99}(?=[0-9])")
 _QUOTE = re.compile(r"""['"]""")
 _IN_STRING = re.compile(r"""['"\\\n\r\x00]""")
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")

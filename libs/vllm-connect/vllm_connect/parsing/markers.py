@@ -4,7 +4,7 @@ With the marker `<tool_call>`, all of `1 <2` may be passed on, and of `so <tool`
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Collection
 from functools import lru_cache
 
 __all__ = ["TURN_ENDS", "Markers", "compile_markers"]
@@ -35,6 +35,24 @@ TURN_ENDS = (
 """Special tokens with which models end a turn; at the end of a text they are markup."""
 
 
+NOTHING = r"(?!)"
+"""An expression that matches nothing."""
+
+
+def _possible(markers: Collection[str]) -> str:
+    r"""Return an expression for any of some markers, or the start of one at the end of a text: `<(?:a(?:b|\Z)|\Z)` for `<ab`."""
+    if "" in markers:
+        return ""
+    following: dict[str, list[str]] = {}
+    for marker in markers:
+        following.setdefault(marker[0], []).append(marker[1:])
+    branches = []
+    for first, rest in sorted(following.items()):
+        inner = _possible(rest)
+        branches.append(re.escape(first) + (f"(?:{inner}|\\Z)" if inner else ""))
+    return "|".join(branches)
+
+
 class Markers:
     """A set of markers, compiled.
 
@@ -43,32 +61,20 @@ class Markers:
 
     Attributes:
         pattern: Matches any of them.
-        first_character: Searches for a character that one of them begins with; None without markers.
+        possible: Searches for one of them, or for what may be the start of one at the end of a text.
         nested: Whether one of them is inside of another, so that a marker may be found while a longer one is incomplete.
     """
 
-    __slots__ = ("_first", "_first_characters", "_longest", "_prefixes", "first_character", "nested", "pattern")
+    __slots__ = ("_first", "_longest", "_prefixes", "nested", "pattern", "possible")
 
     def __init__(self, markers: tuple[str, ...]) -> None:
         self.pattern = re.compile("|".join(re.escape(marker) for marker in sorted(markers, key=len, reverse=True)))
         self.nested = any(inner in outer[:-1] for inner in markers for outer in markers)
         self._prefixes = frozenset(marker[:length] for marker in markers for length in range(1, len(marker)))
         self._longest = max(map(len, self._prefixes), default=0)
-        self._first_characters = tuple({marker[0] for marker in markers})
-        self.first_character = self._searching(self._first_characters)
-        self._first = self._searching(tuple({marker[0] for marker in markers if len(marker) > 1}))
-
-    @staticmethod
-    def _searching(characters: tuple[str, ...]) -> Callable[..., re.Match[str] | None] | None:
-        """Return a function that searches for any of the characters; None if there are none."""
-        return re.compile(f"[{re.escape(''.join(characters))}]").search if characters else None
-
-    def absent(self, text: str) -> bool:
-        """Check whether no marker is in a text, nor begins at its end."""
-        for first in self._first_characters:  # a loop of fast searches: most texts have none of these characters
-            if first in text:
-                return self.pattern.search(text) is None and not self.partial_suffix(text, 0)
-        return True
+        self.possible = re.compile(_possible(markers) or NOTHING).search
+        starts = "".join({marker[0] for marker in markers if len(marker) > 1})
+        self._first = re.compile(f"[{re.escape(starts)}]").search if starts else None
 
     def partial_suffix(self, text: str, start: int) -> int:
         """Return the length of the longest suffix of a text that a marker may begin with.

@@ -99,7 +99,7 @@ class OutputParser:
                 return [TextDelta(text, self._choice)]
             self._catch_up()
             waiting, scanner = self._waiting, self._scanner
-            if waiting is not None and waiting[0].absent(text):
+            if waiting is not None and waiting[0].possible(text) is None:
                 scanner.pass_through(text, waiting[1])
             else:
                 scanner.push(text)
@@ -108,7 +108,7 @@ class OutputParser:
                 self._waiting = searched if searched is not None and not scanner.available else None
             waiting = self._waiting
             passes = waiting is not None and waiting[1] == scanner.emit_text and scanner.passes_text
-            self._plain = waiting[0].first_character if waiting is not None and passes else None
+            self._plain = waiting[0].possible if waiting is not None and passes else None
         return self._take_deltas()
 
     def _catch_up(self) -> None:

@@ -33,7 +33,7 @@ CLOSING = ",)]}:+%*"
 """What may follow the end of a string; an operator makes it an expression, which is refused."""
 
 _CLOSED = re.compile(r"""\s{0,99}(?:[,)\]}:+%*]|\Z)|\s{1,99}['"]""")
-_ARGUMENT = re.compile(r",\s{0,9}[^\W\d]\w{0,99}\s{0,9}=\s{0,9}\Z")
+_ARGUMENT = re.compile(r"[,(]\s{0,9}[^\W\d]\w{0,99}\s{0,9}=\s{0,9}\Z")
 _LEADING_ZEROS = re.compile(r"(?<![\w.])0{1,99}(?=[0-9])")
 _QUOTE = re.compile(r"""['"]""")
 _IN_STRING = re.compile(r"""['"\\\n\r\x00]""")
@@ -171,7 +171,7 @@ def _string(scanner: Scanner, quote: str, pieces: list[str]) -> Reading[bool]:
             if len(quote) > 1 or not following or following in CLOSING or (space and following in "'\""):
                 scanner.unread(space)
                 return True
-            if _ARGUMENT.search(piece):  # the quote begins the next argument, and the end of this string is missing
+            if _ARGUMENT.search(piece):  # the quote begins another argument, and the end of this string is missing
                 return False
             pieces.append(space)
             continue

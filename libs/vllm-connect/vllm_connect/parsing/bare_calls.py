@@ -5,8 +5,6 @@ declared tool; anywhere else it is text. In formats without markers a call begin
 code fence, it is quoted.
 """
 
-from collections.abc import Callable
-
 from vllm_connect.parsing.grammars.json_calls import json_bare
 from vllm_connect.parsing.grammars.python_calls import python_list
 from vllm_connect.parsing.scanner import Reading, Scanner, within_sentence
@@ -60,14 +58,9 @@ def bare_answer(scanner: Scanner, marker: str, tools: Tools, ignored: tuple[str,
 
 
 class Lines:
-    """A sink of text that notes whether a line or a sentence begins, and whether it is in a code fence.
+    """A reader of text that notes whether a line or a sentence begins, and whether it is in a code fence."""
 
-    Args:
-        sink: Receives the text.
-    """
-
-    def __init__(self, sink: Callable[[str], None]) -> None:
-        self._sink = sink
+    def __init__(self) -> None:
         self._line = self._last = ""
         self._in_fence = False
 
@@ -79,7 +72,6 @@ class Lines:
             self._in_fence ^= self._line == FENCE
             self._line = other.lstrip()[: len(FENCE)]
         self._last = piece.rstrip()[-1:] or self._last
-        self._sink(piece)
 
     @property
     def may_call(self) -> bool:

@@ -73,6 +73,8 @@ class OutputParser:
         source = new_id or id_source(self.format.call_id if self.format else None)
         ignored_between = self.format.ignored_between if self.format else WHITESPACE
         self._scanner = Scanner(choice, source, ignored_between, self._tools.declared_name)
+        self._lines = None if self.format is None or self.format.unambiguous else Lines()
+        self._scanner.observe = self._lines.push if self._lines is not None else None
         self._undecided, self._drafts = (HeldCalls(self._scanner, self._tools) for _ in range(2))
         self._markers = markers_of(self.format, find_reasoning(reasoning_parser))
         self._boundaries = compile_markers(self._markers.undecided)
@@ -192,28 +194,26 @@ class OutputParser:
             Whether it was decided; if not, the text ended.
         """
         scanner, markers = self._scanner, self._markers
-        lines = Lines(scanner.emit_text)
-        is_bare = self.format is not None and not self.format.unambiguous
-        sink = lines.push if is_bare else scanner.emit_text
-        if self._start and (yield from self._read_start(sink, undecided=undecided)):
+        lines = self._lines
+        if self._start and (yield from self._read_start(undecided=undecided)):
             return True
         searched = markers.undecided if undecided else markers.all
-        while marker := (yield from self._forward_until(searched, sink)):
+        while marker := (yield from self._forward_until(searched, scanner.emit_text)):
             if undecided and marker in markers.proofs:
                 yield from self._settle_as_reasoning(marker)
                 return True
             if marker in markers.reasonings:
                 yield from self._read_reasoning((markers.reasonings[marker].end_marker,))
             elif marker in markers.calls:
-                if is_bare and not lines.may_call:
-                    lines.push(marker)
+                if lines is not None and not lines.may_call:
+                    scanner.emit_text(marker)
                 else:
                     yield from self._read_calls(marker, self._read_block, undecided=undecided)
             elif marker not in markers.ignored:
-                yield from self._read_turn_end(marker, sink)
+                yield from self._read_turn_end(marker, scanner.emit_text)
         return False
 
-    def _read_start(self, sink: Callable[[str], None], *, undecided: bool) -> Reading[bool]:
+    def _read_start(self, *, undecided: bool) -> Reading[bool]:
         """Read what may only begin an answer; return whether it was a reasoning that decides what the text is."""
         scanner, markers = self._scanner, self._markers
         space = yield from scanner.skip_whitespace()
@@ -224,7 +224,7 @@ class OutputParser:
         self._start = False
         if bare := (yield from self._accept_bare()):
             if space:
-                sink(space)
+                scanner.emit_text(space)
             yield from self._read_calls(bare, self._read_bare, undecided=undecided)
             return False
         scanner.unread(space)

@@ -68,6 +68,7 @@ class Scanner:
 
     Attributes:
         deltas: The deltas that were emitted and not yet taken.
+        observe: Receives all text that is emitted, in pieces; None if nothing depends on it.
         record: Everything that is consumed, in pieces, while it is not known whether it is reasoning; None once it is known.
         calls: The number of calls that were started.
         steps: The number of times the text was examined; grows with the text and never faster.
@@ -98,6 +99,7 @@ class Scanner:
         self._in_call = False
         self._last = ""
         self.deltas: list[Delta] = []
+        self.observe: Callable[[str], None] | None = None
         self.record: list[str] | None = None
         self.calls = 0
         self.steps = 0
@@ -129,7 +131,10 @@ class Scanner:
         """Record text that was emitted as it was; nothing else may be waiting."""
         self.steps += len(pieces)
         self._dropped += sum(map(len, pieces))
-        self._last = self._last + "".join(pieces)
+        text = "".join(pieces)
+        self._last += text
+        if self.observe is not None:
+            self.observe(text)
         if self.record is not None:
             self.record.extend(pieces)
 
@@ -318,6 +323,8 @@ class Scanner:
     def emit_text(self, piece: str) -> None:
         """Emit text; whitespace between two calls, or after the last, is dropped."""
         self._last = self._last[-NEAR:] + piece
+        if self.observe is not None:
+            self.observe(piece)
         if self._after_call:
             self._space.append(piece)
             if not piece.strip(self._ignored_between):

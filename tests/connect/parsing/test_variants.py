@@ -131,3 +131,21 @@ def test_text_beside_elements_is_not_lost(body: str) -> None:
     answer = element_call(body)
     assert answer.tool_calls == ()
     assert "lost" in answer.invalid_tool_calls[0].arguments
+
+
+@pytest.mark.parametrize("space", ["", "Ġ", " "])
+def test_minicpm_may_lose_the_space_in_its_tags(space: str) -> None:
+    text = f'<function{space}name="f"><param{space}name="html">a</param><param{space}name="n">1</param></function>'
+    (call,) = read("minicpm5", text * 2).tool_calls[:1]
+    assert call.parsed() == {"html": "a", "n": 1}
+    assert read("minicpm5", f"A function{space}name.").text == f"A function{space}name."
+
+
+def test_xlam_may_begin_with_mistrals_marker() -> None:
+    answer = read("xlam", 'Look.[TOOL_CALLS][{"name": "f", "arguments": {"n": 1}}]')
+    assert ([call.name for call in answer.tool_calls], answer.text) == (["f"], "Look.")
+
+
+def test_all_arguments_may_stand_in_one_parameter() -> None:
+    text = '<function name="f"><param name="properties">{"html": "a", "n": 1}</param></function>'
+    assert [call.parsed() for call in read("minicpm5", text).tool_calls] == [{"html": "a", "n": 1}]

@@ -19,7 +19,7 @@ __all__ = ["Tools", "json_for", "keyword", "schema_types"]
 MAX_DEPTH = 16
 """The depth of references at which a schema is read no further."""
 
-WRAPPERS = frozenset({"arguments", "input", "parameters", "args", "kwargs"})
+WRAPPERS = frozenset({"arguments", "input", "parameters", "args", "kwargs", "properties"})
 """Names under which models write all arguments of a call as one object."""
 
 NAMESPACES = ("functions.", "function.", "tools.", "tool.")

@@ -156,3 +156,30 @@ def test_other_messages_of_inkling_are_text() -> None:
         "<|message_model|><|content_thinking|>Hm.<|end_message|><|message_model|><|content_text|>Hi.<|end_message|>"
     )
     assert read("inkling", thought, "inkling") == Completion(text="Hi.", reasoning="Hm.")
+
+
+def test_an_inkling_header_that_is_no_tool_is_text() -> None:
+    call = '<|content_invoke_tool_json|>{"name": "f", "args": {"x": 1}}<|end_message|>'
+    for header, text in (("f", ""), ("Look here", "Look here"), ("Looking", "Looking")):
+        answer = read("inkling", f"{header}{call}")
+        assert (calls(answer), answer.text) == ([("f", {"x": 1})], text)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("recover", [False, True])
+def test_text_before_a_broken_call_is_kept_once(name: str, *, recover: bool) -> None:
+    start, _, end = HEADERS[name]
+    for text in (
+        f"{start}ZEBRA{header(name, 'f', '{')}",
+        f"{start}ZEBRA{header(name, 'f', '{}')}{end}",
+        f"{start}ZEBRA{end}",
+    ):
+        parser = OutputParser(name, None, TOOLS, recover=recover)
+        answer = fold([*parser.push(text), *parser.finish()], tools=TOOLS)
+        assert answer.text.count("ZEBRA") == 1
+
+
+def test_a_bare_message_marker_is_not_searched_for_where_the_format_is_detected() -> None:
+    text = "A <|message|> marker."
+    assert read("auto", text) == Completion(text=text)
+    assert read("muse", "<|message|>Hm.<|eom|>").reasoning == "Hm."

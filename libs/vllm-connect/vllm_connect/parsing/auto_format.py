@@ -24,12 +24,13 @@ def detecting_format(formats: Iterable[Format]) -> Format:
     """Build a format that detects others by their start markers.
 
     Args:
-        formats: The formats; those without unambiguous markers are not detected, nor those that are not to be.
+        formats: The formats; those without unambiguous markers are not detected.
     """
     candidates: dict[str, list[Format]] = {}
     for format_ in sorted(dict.fromkeys(formats), key=lambda one: -one.rank):
-        for marker in format_.start_markers if format_.unambiguous and format_.is_detected else ():
-            candidates.setdefault(marker, []).append(format_)
+        for marker in format_.start_markers if format_.unambiguous else ():
+            if marker not in format_.undetected:
+                candidates.setdefault(marker, []).append(format_)
     markers = tuple(
         one for one in candidates if not any(one != other and one.startswith(other) for other in candidates)
     )

@@ -59,7 +59,7 @@ class Format:
         ignored_between: Characters that are dropped between two calls and after the last.
         followed_by: What follows a start marker that other formats share, whitespace aside, for auto-detection; none if
             anything else may follow.
-        is_detected: Whether auto-detection searches for its markers, if they are unambiguous; not if other texts have them.
+        undetected: Start markers that auto-detection does not search for, since texts of other formats have them.
         rank: Which format auto-detection prefers where nothing tells two apart: the one with the higher rank.
         prefilled: The start marker that every prompt ends with, so that the text begins after it; empty if there is none.
         marks_reasoning: Whether its own messages distinguish reasoning, so that no reasoning parser is needed.
@@ -75,7 +75,7 @@ class Format:
     ignored_markers: tuple[str, ...] = ()
     ignored_between: str = WHITESPACE
     followed_by: tuple[str, ...] = ()
-    is_detected: bool = True
+    undetected: tuple[str, ...] = ()
     rank: int = 0
     prefilled: str = ""
     marks_reasoning: bool = False

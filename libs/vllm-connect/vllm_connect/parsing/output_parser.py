@@ -73,8 +73,6 @@ class OutputParser:
         source = new_id or id_source(self.format.call_id if self.format else None)
         ignored_between = self.format.ignored_between if self.format else WHITESPACE
         self._scanner = Scanner(choice, source, ignored_between, self._tools.declared_name)
-        self._lines = None if self.format is None or self.format.unambiguous else Lines()
-        self._scanner.observe = self._lines.push if self._lines is not None else None
         self._undecided, self._drafts = (HeldCalls(self._scanner, self._tools) for _ in range(2))
         self._markers = markers_of(self.format, find_reasoning(reasoning_parser))
         self._boundaries = compile_markers(self._markers.undecided)
@@ -194,7 +192,8 @@ class OutputParser:
             Whether it was decided; if not, the text ended.
         """
         scanner, markers = self._scanner, self._markers
-        lines = self._lines
+        lines = Lines() if self.format is not None and not self.format.unambiguous else None
+        scanner.observe = lines.push if lines is not None else None
         if self._start and (yield from self._read_start(undecided=undecided)):
             return True
         searched = markers.undecided if undecided else markers.all

@@ -394,6 +394,15 @@ class Scanner:
             self.emit_arguments(piece)
         self._clear_tape()
 
+    def emit_beside_call(self, text: str) -> None:
+        """Emit text that stands between the calls of the current block, unless it is whitespace."""
+        if not text.strip():
+            return
+        if self._held is None:
+            self.emit_text(text)
+        else:
+            self._held.append(TextDelta(text, self._choice))
+
     def drop_markup(self) -> None:
         """Drop what was consumed and not emitted: it was markup, even if the rest of the block is text."""
         self._clear_tape()

@@ -27,6 +27,6 @@ FORMAT = Format(
     start_markers=(START,),
     block=_block,
     prefilled=START,
-    is_detected=False,
+    undetected=(START,),
     forced=CallMarkup("{name}\n", "", separator=START),
 )

@@ -19,18 +19,18 @@ _object = json_objects(END, item=partial(call_object, arguments=frozenset({"args
 
 
 def _block(scanner: Scanner, marker: str, tools: Tools) -> Reading[bool]:
-    name = ""
     if marker == MESSAGE:
         header, mark = yield from scanner.read_until(CALL, THINKING, END, MESSAGE, *TEXTS, "\n", limit=MAX_NAME)
-        if mark != CALL:
+        name = header.strip()
+        has_name = mark == CALL and (yield from _has_name(scanner))
+        if mark == CALL and not has_name and is_name(name):
+            whole = yield from named_call(scanner, name)
+            yield from end_marker(scanner, (END,))
+            return whole
+        if mark != CALL or (name and not (tools.known and tools.declares(name))):
             scanner.unread(header + mark)
             scanner.commit()
             return False
-        name = header.strip()
-    if is_name(name) and not (yield from _has_name(scanner)):
-        whole = yield from named_call(scanner, name)
-        yield from end_marker(scanner, (END,))
-        return whole
     return (yield from _object(scanner, marker, tools))
 
 

@@ -37,5 +37,9 @@ def _recipient(scanner: Scanner) -> Reading[str | None]:
 
 
 FORMAT = Format(
-    names=("muse", "musespark1x"), start_markers=(CALLS, START, TO, BODY), block=_block, ignored_markers=ENDS
+    names=("muse", "musespark1x"),
+    start_markers=(CALLS, START, TO, BODY),
+    block=_block,
+    undetected=(BODY,),
+    ignored_markers=ENDS,
 )

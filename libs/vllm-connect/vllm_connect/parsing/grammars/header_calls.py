@@ -113,22 +113,21 @@ def call_block(
             text, mark = yield from _text_between(scanner, call_starts, block_ends, marker)
         while mark in call_starts:
             before = scanner.calls
-            if not (yield from read_call(scanner)):
-                if scanner.calls == before:
-                    return False
-                if not (yield from skip_broken_call(scanner, call_ends, (*call_starts, *block_ends))):
-                    return False
+            whole = yield from read_call(scanner)
+            if scanner.calls == before:
+                return False
+            scanner.emit_beside_call(text)
+            if not whole and not (yield from skip_broken_call(scanner, call_ends, (*call_starts, *block_ends))):
+                return False
             yield from scanner.skip_whitespace()
             while (yield from scanner.accept(*call_ends)):
                 yield from scanner.skip_whitespace()
-            if text.strip():
-                scanner.emit_text(text)
             scanner.drop_markup()
             text, mark = yield from _text_between(scanner, call_starts, block_ends, marker)
-        if mark and scanner.calls == calls and not text.strip():
+        if scanner.calls > calls:
+            scanner.emit_beside_call(text)
+        elif mark and not text.strip():
             scanner.drop_empty_block()
-        elif mark and text.strip():
-            scanner.emit_text(text)
         return True
 
     return block

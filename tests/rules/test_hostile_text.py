@@ -18,7 +18,6 @@ UNBOUNDED = re.compile(r"\*|\+|\{\d*,\}")
 NO_MODEL_TEXT = {
     "grammar_patterns.py": "a program's own schemas; the constructs differ in their first characters, so there is one way",
     "safe_regex.py": "a user's own expressions, counted and bounded before they are tried",
-    "grammar_patterns.py": "alternatives that begin with other characters, over a caller's own schema",
     "markers.py": "escaped words and a class of characters, without a repetition",
 }
 """Files that make expressions while running, and why they may."""

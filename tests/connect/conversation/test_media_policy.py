@@ -14,7 +14,7 @@ def test_a_url_of_the_web_is_accepted_in_any_case(url: str) -> None:
     check_media(part(url), private_allowed=False)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "FILE:/etc/passwd", "httpx://a.test/", "/etc/passwd", ""])
+@pytest.mark.parametrize("url", ["file:/etc/passwd", "FILE:/etc/passwd", "httpx://a.test/", "/etc/passwd", ""])
 def test_any_other_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="data: URL"):
         check_media(part(url), private_allowed=True)

@@ -1,12 +1,16 @@
 """The timer of a call in an event loop, with a loop and a clock of our own."""
 
+import asyncio
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from vllm_connect.config.config import Timeouts
+from vllm_connect.errors import RequestTimeoutError
 from vllm_connect.transport.deadlines import Deadlines
-from vllm_connect.transport.loop_pool import DeadlineTimer
+from vllm_connect.transport.loop_pool import DeadlineTimer, within
 
 
 class Handle:
@@ -140,3 +144,33 @@ def test_no_timer_is_set_without_limits() -> None:
     loop = Loop()
     _, deadlines, _ = started(loop, Timeouts(first_token=None, stall=None))
     assert (loop.handles, deadlines.next_deadline()[0]) == ([], math.inf)
+
+
+class Lagging:
+    """A call whose deadline has passed while the loop was blocked."""
+
+    def __init__(self) -> None:
+        self.deadlines = Deadlines(Timeouts(connect=0.001), time.monotonic() - 60)
+        self.deadlines.enter_phase("connect", time.monotonic() - 60)
+
+    def timed_out(self, phase: str) -> RequestTimeoutError:
+        return RequestTimeoutError(f"too long: {phase}")
+
+
+async def _connected(turns: int) -> str:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return "connected"
+
+
+@pytest.mark.parametrize("turns", [0, 1, 8])
+async def test_what_a_lagging_loop_has_still_to_handle_counts(turns: int) -> None:
+    call: Any = Lagging()
+    assert await within(call, asyncio.ensure_future(_connected(turns))) == "connected"
+
+
+async def test_what_has_not_come_when_the_loop_has_caught_up_is_too_late() -> None:
+    call: Any = Lagging()
+    never = asyncio.get_running_loop().create_future()
+    with pytest.raises(RequestTimeoutError, match="too long: connect"):
+        await within(call, never)

@@ -394,6 +394,33 @@ class ChatVllm(AdapterModel, BaseChatModel):
             profile["max_input_tokens"] = self.context_window
         return profile
 
+    def server_info(self, *, refresh: bool = False) -> "vllm_connect.ServerInfo":
+        """Return which server this is: version, models, context windows; asked once and remembered.
+
+        Args:
+            refresh: Ask again.
+
+        Raises:
+            VllmError: The server was not reached, or refuses to answer.
+        """
+        with model_errors:
+            return self.client.server_info(refresh=refresh)
+
+    async def aserver_info(self, *, refresh: bool = False) -> "vllm_connect.ServerInfo":
+        """Return which server this is; see `server_info`."""
+        with model_errors:
+            return await self.async_client.server_info(refresh=refresh)
+
+    def is_healthy(self) -> bool:
+        """Check whether the server answers and its engine is alive, within ten seconds."""
+        with model_errors:
+            return self.client.is_healthy()
+
+    async def ais_healthy(self) -> bool:
+        """Check whether the server is healthy; see `is_healthy`."""
+        with model_errors:
+            return await self.async_client.is_healthy()
+
     def refresh_profile(self) -> ModelProfile:
         """Ask the server for the context window, and update `profile`.
 

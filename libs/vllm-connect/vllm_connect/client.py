@@ -9,13 +9,13 @@ import math
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vllm_connect.chat.endpoints import Endpoints, Question
 from vllm_connect.chat.steps import Outcome, Round, Step, Steps, Wait
 from vllm_connect.config.config import Timeouts, VllmConfig, timeouts_of
 from vllm_connect.config.validation import check_async_http_client, check_http_client
-from vllm_connect.errors import VllmError
+from vllm_connect.errors import ConfigurationError, VllmError
 from vllm_connect.protocol.server_info import ServerInfo
 from vllm_connect.protocol.split_events import split_events
 from vllm_connect.request.chat_request import ChatRequest
@@ -38,19 +38,24 @@ class VllmClient:
     Nothing is sent, and nothing expensive is created, before the first call.
 
     Args:
-        config: Where the server is and how to talk to it; None reads the environment.
+        config: Where the server is and how to talk to it, or the server's URL; None reads the environment.
         http_client: An `httpx.Client` to use in place of our own transport; it is never closed.
         endpoints: What is shared with other clients of the same server: what was learned of it, and the retry budget.
+        **settings: Settings of `VllmConfig`, in place of a configuration.
+
+    Raises:
+        ConfigurationError: A setting is unknown or wrong, or there is a configuration beside settings.
     """
 
     def __init__(
         self,
-        config: VllmConfig | None = None,
+        config: VllmConfig | str | None = None,
         *,
         http_client: object | None = None,
         endpoints: Endpoints | None = None,
+        **settings: Any,
     ) -> None:
-        self.config = config or VllmConfig()
+        self.config = _config(config, settings)
         self.endpoints = endpoints or Endpoints(self.config)
         self._transport = Transport(self.config, check_http_client(http_client))
 
@@ -180,19 +185,24 @@ class AsyncVllmClient:
     """A client of one vLLM server, for any number of event loops; the asynchronous form of `VllmClient`.
 
     Args:
-        config: Where the server is and how to talk to it; None reads the environment.
+        config: Where the server is and how to talk to it, or the server's URL; None reads the environment.
         http_client: An `httpx.AsyncClient` to use in place of our own transport; it is never closed.
         endpoints: What is shared with other clients of the same server: what was learned of it, and the retry budget.
+        **settings: Settings of `VllmConfig`, in place of a configuration.
+
+    Raises:
+        ConfigurationError: A setting is unknown or wrong, or there is a configuration beside settings.
     """
 
     def __init__(
         self,
-        config: VllmConfig | None = None,
+        config: VllmConfig | str | None = None,
         *,
         http_client: object | None = None,
         endpoints: Endpoints | None = None,
+        **settings: Any,
     ) -> None:
-        self.config = config or VllmConfig()
+        self.config = _config(config, settings)
         self.endpoints = endpoints or Endpoints(self.config)
         self._transport = AsyncTransport(self.config, check_async_http_client(http_client))
 
@@ -283,6 +293,17 @@ class AsyncVllmClient:
             else:
                 data = piece = b""
                 step = _next(steps, None, deadlines)
+
+
+def _config(config: VllmConfig | str | None, settings: dict[str, Any]) -> VllmConfig:
+    """Build the configuration from what a client was given."""
+    if isinstance(config, str):
+        settings = {"base_url": config, **settings}
+    elif config is not None:
+        if settings:
+            raise ConfigurationError(f"{', '.join(settings)} beside a configuration: set them in it")
+        return config
+    return VllmConfig(**settings)
 
 
 def _next(steps: Steps[None], error: VllmError | None, deadlines: Deadlines) -> Step | None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from vllm_connect import AsyncVllmClient, ChatRequest, ConfigurationError, VllmClient
+from vllm_connect import AsyncVllmClient, ChatRequest, ConfigurationError, VllmClient, VllmConfig
 from vllm_connect.adapters import AdapterModel
 from vllm_connect.testing import Answer, LoopbackServer
 
@@ -263,6 +263,8 @@ def test_models_are_equal_by_their_settings_and_the_clients_of_the_caller() -> N
         ({"http_async_client": httpx.Client()}, "set http_client"),
         ({"reasoning": "extreme"}, "reasoning: Input should be a valid boolean.* or 'none', 'minimal'"),
         ({"message_policy": 3}, "message_policy: .*'auto' or 'none'"),
+        ({"tool_parser": "hermess"}, "there is no tool-call format 'hermess': use hermes"),
+        ({"reasoning_parser": "qwen33"}, "there is no reasoning parser 'qwen33': use qwen3"),
         ({"structured_outputs": {"rgex": "a"}}, "unknown argument 'rgex'; did you mean 'regex'"),
         ({"structured_outputs": {"json": "{"}}, "structured_outputs.json: it is not JSON"),
     ],
@@ -271,3 +273,17 @@ def test_mistakes_are_refused_when_the_model_is_created(given: dict[str, Any], w
     with pytest.raises(ConfigurationError, match=words) as caught:
         AdapterModel(**given)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_client_takes_a_url_or_settings_in_place_of_a_configuration() -> None:
+    for client in (
+        VllmClient("http://gpu:8000/v1"),
+        VllmClient(base_url="http://gpu:8000"),
+        AsyncVllmClient("http://gpu:8000"),
+    ):
+        assert client.config.base_url == "http://gpu:8000"
+    assert VllmClient("http://gpu:8000", timeout=3).config.timeout == 3
+    with pytest.raises(ConfigurationError, match="did you mean 'timeout'"):
+        VllmClient(tmeout=3)
+    with pytest.raises(ConfigurationError, match="timeout beside a configuration"):
+        VllmClient(VllmConfig(), timeout=3)

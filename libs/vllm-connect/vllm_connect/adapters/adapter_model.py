@@ -10,7 +10,7 @@ from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr
+from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, ValidationInfo, field_validator
 from typing_extensions import Self
 
 import vllm_connect  # its clients are loaded when one is created
@@ -24,6 +24,9 @@ from vllm_connect.errors import ConfigurationError
 from vllm_connect.request.chat_request import ChatRequest, RequestFields
 
 __all__ = ["AdapterModel"]
+
+FROM_SERVER = frozenset({"auto", "server"})
+"""Values of `tool_parser` and `reasoning_parser` that are not names of a parser."""
 
 
 class AdapterModel(VllmConfig, RequestFields):
@@ -56,6 +59,16 @@ class AdapterModel(VllmConfig, RequestFields):
         validation_alias=AliasChoices("http_async_client", "async_http_client"),
     )
     """An `httpx.AsyncClient` for asynchronous calls, in place of the built-in transport; it is never closed."""
+
+    @field_validator("tool_parser", "reasoning_parser")
+    @classmethod
+    def _parser_exists(cls, name: Any, field: ValidationInfo) -> Any:
+        if isinstance(name, str) and name not in FROM_SERVER:
+            from vllm_connect.parsing.reasoning import find_reasoning  # noqa: PLC0415 - loaded where a name is given
+
+            find = vllm_connect.find_format if field.field_name == "tool_parser" else find_reasoning
+            find(name)
+        return name
 
     _clients: ClientCache = PrivateAttr(default_factory=ClientCache)
 

@@ -314,6 +314,7 @@ class AsyncClientConnection(_Connection):
         super().__init__(client or _own_client("AsyncClient", call.target), is_own=client is None)
         self._pool = pool
         self._timer = DeadlineTimer(pool.loop)
+        self._is_closed = False
         if self._is_own:
             pool.opened(self)
 
@@ -360,16 +361,21 @@ class AsyncClientConnection(_Connection):
         return orderly and self._can_be_kept()
 
     def close(self) -> None:
-        """Close the client if it is ours."""
-        if self._is_own and not self._client.is_closed:
-            self._shut_down()
-            self._pool.closed(self)
-            self._pool.close_later(self._aclose())
+        """Close the connection if it is ours.
 
-    async def _aclose(self) -> None:
+        The client is left to itself, since it takes turns of the loop to close, which may not come. So does a stream, but
+        for its own turns only: it is closed in one.
+        """
+        if not self._is_own or self._is_closed:
+            return
+        self._is_closed = True
+        self._shut_down()
+        self._pool.closed(self)
         if self._stream is not None:
-            await self._stream.aclose()  # httpx forgets it where TLS is cancelled
-        await self._client.aclose()
+            closing = self._stream.aclose()
+            with suppress(StopIteration, OSError, RuntimeError):  # it is closed, by us or by the end of the loop
+                while True:
+                    closing.send(None)
 
     def _on_timeout(self, phase: str) -> None:
         self._expire(phase)

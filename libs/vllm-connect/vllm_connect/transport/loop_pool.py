@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
@@ -152,7 +152,6 @@ class LoopPool(Generic[C]):
         self._pid = os.getpid()
         self._pool: Pool[C] = Pool(config.max_connections, config.keepalive_expiry)
         self._open: set[C] = set()
-        self._closing: set[asyncio.Task[None]] = set()
         self._expiring: asyncio.TimerHandle | None = None
         self.buffer = memoryview(bytearray(READ_SIZE))
         for other in list(_all_pools):
@@ -210,15 +209,6 @@ class LoopPool(Generic[C]):
         """Close the idle connections."""
         self._pool.close()
 
-    def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
-        """Close something that takes turns of the loop to close, if there are any."""
-        if not self.loop.is_running():
-            closing.close()
-            return
-        task = self.loop.create_task(closing)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
     async def aclose(self) -> None:
         """Close all connections, since the loop ends."""
         for connection in list(self._open):
@@ -226,7 +216,6 @@ class LoopPool(Generic[C]):
         if self._expiring is not None:
             self._expiring.cancel()
         await asyncio.sleep(0)  # the loop closes their sockets in its next turn
-        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def close_if_dropped(self) -> None:
         """Close the connections of a loop that is closed, and the idle ones of a loop that nothing runs any more."""

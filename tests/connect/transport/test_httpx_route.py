@@ -274,6 +274,15 @@ def test_an_async_client_in_a_second_event_loop_gets_an_error_that_names_the_cau
     loop.close()
 
 
+@pytest.mark.parametrize("module", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_client_of_the_caller_takes_what_follows_an_answer_for_the_next(module: Any) -> None:
+    """The page says so: the connection is the caller's client's, which parses it alone."""
+    one, two = (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n%d" % number for number in (1, 2))
+    with FaultServer([send(one + two)]) as server, module.Client(trust_env=False) as client:
+        assert over(Transport(config(server), client), config(server), (ASK, ASK)).body == b"2"
+        assert over(Transport(config(server, transport="httpx")), config(server), (ASK, ASK)).body == b"1"
+
+
 def test_the_body_of_a_client_of_the_caller_is_decoded_once(server: FaultServer) -> None:
     def gzipped(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=b"plain", headers={"x": "y"})

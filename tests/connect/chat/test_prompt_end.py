@@ -149,6 +149,15 @@ def test_reasoning_with_the_effort_none_is_off_for_a_family_whose_prompt_begins_
     assert (answer.reasoning, answer.text) == ("Hm.", "Hello.")
 
 
+@pytest.mark.parametrize(("effort", "kind"), [("none", TextDelta), (False, TextDelta), ("low", ReasoningDelta)])
+def test_a_stream_of_such_a_family_begins_with_the_answer_where_reasoning_is_off(effort: Any, kind: type) -> None:
+    event = {"choices": [{"index": 0, "delta": {"content": "Hm."}}]}
+    body = f"data: {json.dumps(event)}\n\n".encode()
+    steps = start(known(), model="Qwen/QwQ-32B", reasoning=effort, stream=True, tools=None)
+    parts = steps_over(steps, [TOKENS, (404, {}), (200, body)], [])
+    assert [type(delta) for part in [next(parts) for _ in range(5)] for delta in part] == [kind]
+
+
 def test_the_question_is_not_retried_and_the_request_after_it_is() -> None:
     steps = start(known(), retries=1, model=QWEN, tools=None)
     first = next(steps)

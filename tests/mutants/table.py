@@ -177,7 +177,7 @@ TABLE: dict[str, list[Row]] = {
     "vllm_connect/parsing/output_parser.py": [
         ("is not False and not self._truncated", "is not False", REASONING),
         ("drafts.count and drafts.are_valid():", "drafts.count:", REASONING),
-        ("complete=not self._truncated or scanner.ends_with_call", "complete=True", REASONING),
+        ("complete=not self._truncated", "complete=True", REASONING),
         ("calls > calls_before and self._held_calls_are_valid()", "calls > calls_before", PARSING + "test_formats.py"),
     ],
     "vllm_connect/parsing/tool_schemas.py": [
@@ -307,7 +307,7 @@ TABLE: dict[str, list[Row]] = {
     ],
     "vllm_connect/chat/strict_tools.py": [
         ('return error.code != "truncated"', "return True", FLOW),
-        ('    if "strict" in function:\n        return tool\n', "", FLOW),
+        ('    if "strict" in function:\n        return tool\n', "", CHAT + "test_strict_tools.py"),
         ('if answer.metadata.get("tool_calls_via", "server") != "server":', "if False:", FLOW),
     ],
     "vllm_connect/chat/validation.py": [

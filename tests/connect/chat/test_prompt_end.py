@@ -158,6 +158,14 @@ def test_a_stream_of_such_a_family_begins_with_the_answer_where_reasoning_is_off
     assert [type(delta) for part in [next(parts) for _ in range(5)] for delta in part] == [kind]
 
 
+def test_a_server_that_cannot_say_is_asked_once() -> None:
+    capabilities = known()
+    run(start(capabilities, model=QWEN, tools=None), said("Hello."))
+    first = next(start(capabilities, model=QWEN, tools=None))
+    assert isinstance(first, Round)
+    assert first.request.path == "/v1/chat/completions"
+
+
 def test_the_question_is_not_retried_and_the_request_after_it_is() -> None:
     steps = start(known(), retries=1, model=QWEN, tools=None)
     first = next(steps)

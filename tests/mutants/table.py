@@ -8,6 +8,7 @@ Row = tuple[str, str, str]
 
 PARSING = "connect/parsing/"
 CHAT = "connect/chat/"
+IDS = "connect/conversation/test_tool_call_ids.py"
 PROTOCOL = "connect/protocol/"
 TRANSPORT = "connect/transport/"
 REQUEST = "connect/request"
@@ -120,8 +121,8 @@ TABLE: dict[str, list[Row]] = {
         ('frozenset({"user", "tool", "function"})', 'frozenset({"user", "function"})', "connect/conversation/test_media_policy.py"),
     ],
     "vllm_connect/conversation/tool_call_ids.py": [
-        ("given if _is_short(given) else _digest(given) for given", "_digest(given) for given", "connect/conversation"),
-        ("given if NUMBERED.fullmatch(given) else", "", "connect/conversation"),
+        ("given if _is_short(given) else _digest(given) for given", "_digest(given) for given", IDS),
+        ("given if NUMBERED.fullmatch(given) else", "", IDS),
     ],
     "vllm_connect/conversation/split_tool_calls.py": [
         ("    return out + left", "    return out", "connect/conversation"),

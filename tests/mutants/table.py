@@ -151,7 +151,6 @@ TABLE: dict[str, list[Row]] = {
     # parsing
     "vllm_connect/parsing/held_calls.py": [
         ('"".join(arguments[index]) or "{}"', '"".join(arguments[index])', PARSING + "test_held_calls.py"),
-        ("ended and self._tools.validation_error", "self._tools.validation_error", PARSING + "test_held_calls.py"),
     ],
     "vllm_connect/parsing/repair.py": [
         ("not (truncated and index == last)", "True", REPAIR),

@@ -81,6 +81,19 @@ def test_the_next_parameter_is_not_part_of_a_value(name: str, tools: list[dict[s
 
 
 @EVERY
+def test_a_damaged_end_tag_is_not_part_of_a_value(name: str) -> None:
+    text = render(name, [("f", {"a": "one", "b": "two", "code": "three"})])
+    for value in ("one", "two"):
+        end = re.match(r"\n?(</[^<>]*>|<\|close\|>argument<\|sep\|>)", text.partition(value)[2])
+        assert end is not None
+        for at in range(len(end.group().lstrip("\n"))):
+            tag = end.group().lstrip("\n")
+            damaged = text.replace(value + end.group(), value + end.group().replace(tag, tag[:at] + tag[at + 1 :]), 1)
+            for layout in (damaged, damaged.replace("><", ">\n<")):
+                assert read(name, layout, TOOLS).tool_calls == (), layout
+
+
+@EVERY
 def test_a_parameter_that_the_call_has_already_does_not_end_a_value(name: str) -> None:
     text = without_end_tag(name, [("f", {"b": "zero", "a": "one\n", "code": "two"})], "one\n")
     again = text.replace(start_tag(name, "code"), start_tag(name, "b"))

@@ -24,6 +24,7 @@ NO_REASONING_COMPARED = {
     "olmo3": "reads the pieces of its model's own tokenizer",
     "openai_gptoss": "parses Harmony tokens, not text",
     "longcat": "is not a parser of vLLM's",
+    "beam": "is new in vLLM 0.33, and parses Harmony tokens",
     "muse": "is new in vLLM 0.33",
     "musespark1x": "is new in vLLM 0.33",
     "step5": "is new in vLLM 0.33",

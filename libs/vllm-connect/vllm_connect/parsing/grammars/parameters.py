@@ -1,12 +1,14 @@
 r"""Parameters of calls in tags: their values, and where a value ends whose end tag is missing.
 
 `<parameter=city>Paris</parameter>`. The value whose end tag is missing ends where the next parameter begins, if the tool declares
-that one and the call does not have it yet, and its start tag begins a line or has a marker that no other text contains; or at
-the end of the call, if its type shows that it is whole. Otherwise the call is broken.
+that one and the call does not have it yet, and its start tag begins a line or has a marker that no other text contains, unless what
+precedes it resembles an end tag that is damaged; or at the end of the call, if its type shows that it is whole. Otherwise the
+call is broken.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from vllm_connect.parsing.grammars.header_calls import is_name
 from vllm_connect.parsing.markers import TURN_ENDS
@@ -15,6 +17,9 @@ from vllm_connect.parsing.tool_schemas import Tools
 from vllm_connect.parsing.values import quote
 
 __all__ = ["Arguments", "ParameterTags"]
+
+RESEMBLING = 0.6
+"""The similarity of a text with an end tag from which on it may be a damaged one."""
 
 SPECIAL = ("<|", "<｜")
 """What the start tags of parameters begin with that are special tokens."""
@@ -112,8 +117,8 @@ class ParameterTags:
         tools, name = arguments.tools, arguments.tool
         value, end = yield from self._read(scanner)
         at, following = self._next_parameter(value, tools)
-        is_next = at >= 0 and self._ends_value(value, at) and tools.has_parameter(name, following)
-        if is_next and following not in arguments.keys | {key}:
+        is_next = at >= 0 and tools.has_parameter(name, following) and following not in arguments.keys | {key}
+        if is_next and self._ends_value(value, at):
             scanner.unread(value[at:] + end)
             text = value[:at].rstrip("\r\n")
             add(text.removeprefix("\n") if self.wrapped else text)
@@ -166,4 +171,8 @@ class ParameterTags:
         return -1, ""
 
     def _ends_value(self, value: str, at: int) -> bool:
-        return at == 0 or value[at - 1] == "\n" or self.start.startswith(SPECIAL)
+        """Check whether a value whose end tag is missing, and not damaged, ends where another parameter begins."""
+        if at > 0 and value[at - 1] != "\n" and not self.start.startswith(SPECIAL):
+            return False
+        tail = value[:at].rstrip()[-len(self.end) :]
+        return SequenceMatcher(None, tail, self.end, autojunk=False).ratio() < RESEMBLING

@@ -235,6 +235,14 @@ def test_parse_output_has_the_same_options() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["xlam", "pythonic", "llama3_json"])
+@pytest.mark.parametrize("starts", [None, False])
+def test_a_bracket_in_the_reasoning_does_not_quote_the_call_after_it(name: str, starts: bool | None) -> None:
+    for bracket in ("[", "{", "so ["):
+        answer = read(name, "auto", f"<think>\n{bracket}</think>\n\n{call(name, LS)}", starts_in_reasoning=starts)
+        assert (executed(answer), answer.text) == ([LS], "")
+
+
 WORDS = st.sampled_from(["Hm. ", "so\n", "\n\n", "<", "maybe {", '"', "`</tool", "東京 "])
 
 

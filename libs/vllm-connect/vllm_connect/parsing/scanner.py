@@ -322,9 +322,10 @@ class Scanner:
 
     def emit_text(self, piece: str) -> None:
         """Emit text; whitespace between two calls, or after the last, is dropped."""
-        self._last = self._last[-NEAR:] + piece
-        if self.observe is not None:
-            self.observe(piece)
+        if self._deferred is None or self._defers_calls_only:  # not in reasoning
+            self._last = self._last[-NEAR:] + piece
+            if self.observe is not None:
+                self.observe(piece)
         if self._after_call:
             self._space.append(piece)
             if not piece.strip(self._ignored_between):

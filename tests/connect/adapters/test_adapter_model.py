@@ -282,7 +282,7 @@ def test_a_client_takes_a_url_or_settings_in_place_of_a_configuration() -> None:
         AsyncVllmClient("http://gpu:8000"),
     ):
         assert client.config.base_url == "http://gpu:8000"
-    assert VllmClient("http://gpu:8000", timeout=3).config.timeout == 3
+    assert VllmClient("http://gpu:8000", max_retries=3).config.max_retries == 3
     with pytest.raises(ConfigurationError, match="did you mean 'timeout'"):
         VllmClient(tmeout=3)
     with pytest.raises(ConfigurationError, match="timeout beside a configuration"):

@@ -266,3 +266,13 @@ def test_a_recursive_schema_works() -> None:
 def test_an_invalid_schema_or_method_is_refused(given: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Scripted([]).model().with_structured_output(**given)
+
+
+async def test_a_call_of_a_tool_bound_beside_the_schema_is_kept_and_nothing_is_parsed() -> None:
+    tool = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
+    script = Scripted([Answer(calls=[("now", "{}")], finish="tool_calls")] * 3)
+    ask = script.model(tool_parser="server").with_structured_output(Joke, tools=[tool], include_raw=True)
+    for answer in (ask.invoke("Hi"), await ask.ainvoke("Hi")):
+        assert (answer["parsed"], answer["parsing_error"]) == (None, None)
+        assert [call["name"] for call in answer["raw"].tool_calls] == ["now"]
+    assert script.model(tool_parser="server").with_structured_output(Joke, tools=[tool]).invoke("Hi") is None

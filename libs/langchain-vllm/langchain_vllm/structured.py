@@ -94,7 +94,8 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
             partial: The answer may be incomplete.
 
         Returns:
-            An instance of the class, or a dict; of an incomplete answer the dict so far, or None if there is none.
+            An instance of the class, or a dict; of an incomplete answer the dict so far, or None if there is none. None, too,
+            where the model calls a tool instead of answering.
 
         Raises:
             StructuredOutputError: The answer is complete and does not match the schema.
@@ -105,6 +106,8 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
         if partial and getattr(message, "chunk_position", "last") != "last":
             return self._parse_part(text or "")
         _raise_refusal(message)
+        if self.tool is None and getattr(message, "tool_calls", None):
+            return None  # the model calls one of the tools that were bound beside the schema
         error: ValueError
         if text is not None:
             try:

@@ -157,3 +157,13 @@ def test_anything_else_has_none(fields: dict[str, Any]) -> None:
 def test_a_forced_call_after_reasoning_that_used_up_the_tokens_is_not_requested_again() -> None:
     with pytest.raises(ConstraintError, match="truncated"):
         run(start(known(), tool_choice="required"), said("", "length", reasoning="Hm."))
+
+
+def test_reasoning_that_a_tag_allows_after_the_servers_is_not_text() -> None:
+    again = said(f"<think>Again.</think>{CALL}", reasoning="Hm.")
+    answer, _ = run(start(known(), tool_parser="hermes", tool_choice="f"), again)
+    assert (called(answer), answer.text, answer.reasoning) == ([("f", {"x": 1})], "", "Hm.Again.")
+    capabilities = known()
+    capabilities.of("m").needs_constraint_tags = True
+    answer, _ = run(json_start(capabilities), said('<think>Again.</think>{"n": 1}', reasoning="Hm."))
+    assert (answer.text, answer.reasoning) == ('{"n": 1}', "Hm.Again.")

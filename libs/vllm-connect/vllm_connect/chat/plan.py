@@ -151,7 +151,9 @@ def _with_constraint_tags(
     if request.skip_special_tokens is None:
         changes["skip_special_tokens"] = False
     request = request.model_copy(update=changes)
-    return Plan(request.body(version), _new_filter(request, None, capabilities, "server"), has_structural_tag=True)
+    return Plan(
+        request.body(version), _new_filter(request, None, capabilities, "server", has_tag=True), has_structural_tag=True
+    )
 
 
 def _server_filter(request: ChatRequest, capabilities: ServerCapabilities) -> NewFilter | None:
@@ -189,7 +191,9 @@ def _parsed_here(
     source = _text_source(request, capabilities)
     if source == "completions":
         check_text_only(request, body)
-    new_filter = _new_filter(request, format_, capabilities, via, has_grammar=via == "forced" and not has_tag)
+    new_filter = _new_filter(
+        request, format_, capabilities, via, has_grammar=via == "forced" and not has_tag, has_tag=has_tag
+    )
     if source == "token_ids":
         body["return_token_ids"] = True
         new_filter = _past_the_server_parser(request, new_filter, emitted_reasoning)
@@ -251,6 +255,7 @@ def _new_filter(
     *,
     recover: bool = False,
     has_grammar: bool = False,
+    has_tag: bool = False,
 ) -> NewFilter:
     starts_in_reasoning = False if has_grammar else _starts_in_reasoning(request, capabilities)
     reasoning = _reasoning_parser(request, capabilities.profile(request.model), starts_in_reasoning)
@@ -277,7 +282,9 @@ def _new_filter(
         return ToolParsingFilter(
             choice,
             partial(new_parser, choice, reasoning, starts=starts_in_reasoning),
-            partial(new_parser, choice, None, starts=False),
+            partial(
+                new_parser, choice, reasoning if has_tag else None, starts=False
+            ),  # which lets the model reason again
             partial(new_parser, choice, SPLIT_OFF, starts=True) if may_have_drafts else None,
             via,
             declared_name=tools.declared_name,

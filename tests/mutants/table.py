@@ -269,7 +269,6 @@ TABLE: dict[str, list[Row]] = {
         ("any(each.reasoned_in_text for each in filters)", "False", TAGS),
         ("parsed_by_server and any(each.called_in_text for each in filters)", "False", TAGS),
         ("        if reason and not request.stream:", "        if reason:", TAGS),
-        ("                raise  # the caller has a part of the answer", "                pass", FLOW),
         ("return usage.completion_tokens - shown > EXPECTED_OVERHEAD", "return True", FLOW),
         ("            known.drops_tool_calls = True", "            pass", FLOW),
         ("return refused and plan.has_structural_tag", "return plan.has_structural_tag", FLOW),
@@ -308,7 +307,6 @@ TABLE: dict[str, list[Row]] = {
     "vllm_connect/chat/strict_tools.py": [
         ('return error.code != "truncated"', "return True", FLOW),
         ('    if "strict" in function:\n        return tool\n', "", CHAT + "test_strict_tools.py"),
-        ('if answer.metadata.get("tool_calls_via", "server") != "server":', "if False:", FLOW),
     ],
     "vllm_connect/chat/validation.py": [
         ('        _truncated(f"the requested tool_choice', '        str(f"the requested tool_choice', CHAT),

@@ -12,6 +12,7 @@ from vllm_connect import (
     Completion,
     ConfigurationError,
     ConstraintError,
+    ContextOverflowError,
     Delta,
     ServerFailureError,
     StreamInterruptedError,
@@ -200,6 +201,12 @@ def test_a_structural_tag_says_as_much_of_a_schema_as_a_server_takes() -> None:
     (call,) = alone[0]["tags"]
     assert call["content"]["json_schema"]["properties"] == {"x": {"type": "integer", "enum": [1]}}
     assert body["tools"] == [tool]
+
+
+def test_a_full_context_is_not_taken_for_a_refused_structural_tag() -> None:
+    full = (400, {"error": {"message": "This model's maximum context length is 4096 tokens"}})
+    with pytest.raises(ContextOverflowError):
+        run(start(tool_parser="hermes", tool_choice="required"), full)
 
 
 EVEN = {"type": "object", "properties": {"x": {"type": "integer", "multipleOf": 2}}, "required": ["x"]}

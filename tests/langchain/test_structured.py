@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import enum
+import pickle
 from typing import Any, Literal, Optional
 
 import pytest
@@ -276,3 +277,25 @@ async def test_a_call_of_a_tool_bound_beside_the_schema_is_kept_and_nothing_is_p
         assert (answer["parsed"], answer["parsing_error"]) == (None, None)
         assert [call["name"] for call in answer["raw"].tool_calls] == ["now"]
     assert script.model(tool_parser="server").with_structured_output(Joke, tools=[tool]).invoke("Hi") is None
+
+
+SCHEMAS: list[Any] = [
+    Joke,
+    TypedJoke,
+    DataJoke,
+    {"title": "Joke", "type": "object", "properties": {"setup": {"type": "string"}}},
+    Literal["a", "b"],
+    list[int],
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_a_runnable_is_pickled_and_names_its_output(schema: Any, method: Method) -> None:
+    ask = Scripted([]).model().with_structured_output(schema, method=method)
+    again = pickle.loads(pickle.dumps(ask))  # noqa: S301 - our own bytes
+    assert again.get_output_jsonschema() == ask.get_output_jsonschema()
+    if schema is Joke:
+        assert ask.get_output_schema() is Joke
+    if isinstance(schema, dict):
+        assert ask.get_output_jsonschema()["properties"] == schema["properties"]

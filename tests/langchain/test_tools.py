@@ -195,3 +195,17 @@ async def test_a_tool_choice_that_was_not_enforced_is_an_error(choice: Any, answ
         with nullcontext() if kept else pytest.raises(ConstraintError, match="did not enforce"):
             await wait()
     assert bound.invoke("Hi", check_constraints=False).text == answer.text
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "web_search"},
+        {"type": "web_search_20250305", "name": "web_search"},
+        {"type": "code_interpreter", "container": {"type": "auto"}},
+        {"type": "mcp", "server_label": "x", "server_url": "https://x.test"},
+    ],
+)
+def test_a_tool_of_another_provider_is_refused_by_its_name(tool: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=f"the tool '{tool['type']}' is run by other providers"):
+        Scripted([]).model().bind_tools([tool])

@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import pydantic
@@ -43,6 +43,7 @@ class OutputSchema:
         tool: What to bind as a tool in place of the schema, if LangChain cannot convert that to a tool.
         choices: The possible answers, if the answer is not JSON but one of them.
         parse_arguments: Parses a tool's arguments, if they are not parsed as an answer is.
+        output_type: The type of the parsed answer; a dict of a JSON schema if None.
     """
 
     name: str
@@ -52,6 +53,7 @@ class OutputSchema:
     tool: dict[str, Any] | None = None
     choices: tuple[str, ...] | None = None
     parse_arguments: Callable[[str], Any] | None = None
+    output_type: Any = None
 
     def of_arguments(self) -> "OutputSchema":
         """Return the schema of a tool's arguments."""
@@ -72,7 +74,8 @@ def output_schema(schema: Schema) -> OutputSchema:
         return _of_dict(dict(schema))
     if isinstance(schema, str):
         raise ConfigurationError("a schema is a class, a type or a dict, not a str")
-    return _of_class(schema) if _is_object_class(schema) else _of_type(schema)
+    read = _of_class(schema) if _is_object_class(schema) else _of_type(schema)
+    return read if read.is_dict else dataclasses.replace(read, output_type=schema)
 
 
 def to_response_format(schema: Schema, *, strict: bool | None = None) -> dict[str, Any]:
@@ -101,15 +104,18 @@ def _is_object_class(schema: Any) -> bool:
 def _of_class(schema: type) -> OutputSchema:
     name = schema_name(schema.__name__)
     if dataclasses.is_dataclass(schema):
-        adapter = pydantic.TypeAdapter(schema)
-        json_schema = {"title": schema.__name__, **adapter.json_schema()}
-        return OutputSchema(name, json_schema, adapter.validate_json, is_dict=False, tool=json_schema)
+        json_schema = {"title": schema.__name__, **_type_adapter(schema).json_schema()}
+        return OutputSchema(name, json_schema, partial(_parse_type, schema), is_dict=False, tool=json_schema)
     if not is_basemodel_subclass(schema):
         return _of_dict(_converted(schema))
     if issubclass(schema, pydantic.BaseModel):
         return OutputSchema(name, schema.model_json_schema(), schema.model_validate_json, is_dict=False)
     v1: Any = schema  # a class of pydantic.v1
-    return OutputSchema(name, v1.schema(), lambda text: v1.parse_obj(json.loads(text)), is_dict=False)
+    return OutputSchema(name, v1.schema(), partial(_parse_v1, schema), is_dict=False)
+
+
+def _parse_v1(schema: Any, text: str) -> Any:
+    return schema.parse_obj(json.loads(text))
 
 
 def _of_dict(schema: dict[str, Any]) -> OutputSchema:
@@ -117,7 +123,7 @@ def _of_dict(schema: dict[str, Any]) -> OutputSchema:
     json_schema = _converted(schema) if is_tool else {"title": "answer", **schema}
     tool = None if is_tool or "title" in schema else json_schema
     return OutputSchema(
-        schema_name(str(json_schema["title"])), json_schema, _validating(json_schema), is_dict=True, tool=tool
+        schema_name(str(json_schema["title"])), json_schema, partial(_parse_valid, json_schema), is_dict=True, tool=tool
     )
 
 
@@ -130,16 +136,12 @@ def _converted(schema: Any) -> dict[str, Any]:
         ) from error
 
 
-def _validating(schema: dict[str, Any]) -> Callable[[str], Any]:
-    """Return a parser that validates an answer against a JSON schema."""
-
-    def parse(text: str) -> Any:
-        value = json.loads(text)
-        if problem := find_violation(value, schema):
-            raise ValueError(problem)
-        return value
-
-    return parse
+def _parse_valid(schema: dict[str, Any], text: str) -> Any:
+    """Parse an answer, and validate it against a JSON schema."""
+    value = json.loads(text)
+    if problem := find_violation(value, schema):
+        raise ValueError(problem)
+    return value
 
 
 # Types that are not objects
@@ -150,24 +152,37 @@ def _of_type(schema: Any) -> OutputSchema:
     name = schema_name(schema.__name__) if isinstance(schema, enum.EnumMeta) else "answer"
     json_schema = {"title": name, **adapter.json_schema()}
     values = _choices(schema)
-
-    def choose(text: str) -> Any:
-        try:
-            return (values or {})[text.strip()]
-        except KeyError:
-            raise ValueError("it is not one of the choices") from None
-
     return OutputSchema(
         name,
         json_schema,
-        adapter.validate_json if values is None else choose,
+        partial(_parse_type, schema) if values is None else partial(_choose, values),
         is_dict=False,
         tool=_value_tool(name, json_schema),
         choices=None if values is None else tuple(values),
-        parse_arguments=_value_parser(adapter.validate_python),
+        parse_arguments=partial(_parse_value, schema),
     )
 
 
+def _parse_type(schema: Any, text: str) -> Any:
+    return _type_adapter(schema).validate_json(text)
+
+
+def _choose(values: Mapping[str, Any], text: str) -> Any:
+    try:
+        return values[text.strip()]
+    except KeyError:
+        raise ValueError("it is not one of the choices") from None
+
+
+def _parse_value(schema: Any, text: str) -> Any:
+    """Parse a tool's arguments, an object with one value."""
+    arguments = json.loads(text)
+    if not isinstance(arguments, dict) or "value" not in arguments:
+        raise ValueError("the arguments have no value")
+    return _type_adapter(schema).validate_python(arguments["value"])
+
+
+@lru_cache(maxsize=256)
 def _type_adapter(schema: Any) -> pydantic.TypeAdapter[Any]:
     try:
         adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(schema)
@@ -211,13 +226,3 @@ def _value_tool(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     inner = {key: value for key, value in schema.items() if key != "$defs"}
     outer = {"title": name, "type": "object", "properties": {"value": inner}, "required": ["value"]}
     return {**outer, "$defs": schema["$defs"]} if "$defs" in schema else outer
-
-
-def _value_parser(validate: Callable[[Any], Any]) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        arguments = json.loads(text)
-        if not isinstance(arguments, dict) or "value" not in arguments:
-            raise ValueError("the arguments have no value")
-        return validate(arguments["value"])
-
-    return parse

@@ -9,13 +9,15 @@ Source: the structured outputs of vLLM 0.32.0, and BaseChatModel.with_structured
 import json
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers.transform import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+from pydantic import WithJsonSchema
+from typing_extensions import override
 from vllm_connect import Completion
 from vllm_connect.adapters import parse_partial, strip_code_fence, structured_output_problem, validation_details
 
@@ -132,6 +134,15 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
             reasoning=completion.reasoning,
         )
         raise StructuredOutputError(problem.message, llm_output=text, partial=completion, code=problem.code)
+
+    @property
+    @override
+    def OutputType(self) -> Any:
+        """The type of the parsed answer."""
+        schema: OutputSchema | None = self.expected
+        if schema is None:
+            return Any
+        return schema.output_type or Annotated[dict[str, Any], WithJsonSchema(schema.json_schema)]
 
     def parse(self, text: str) -> Any:
         """Parse a text."""

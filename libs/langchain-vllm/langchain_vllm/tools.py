@@ -44,7 +44,16 @@ def _converted(tool: Tool, strict: bool | None) -> dict[str, Any]:
     return _CONVERTED.get(tool, lambda: _convert(tool, strict), variant=strict)
 
 
+FUNCTIONS = frozenset({"custom", "function", "object"})
+"""Types of dicts that describe a function, a JSON schema of its arguments among them."""
+
+
 def _convert(tool: Any, strict: bool | None) -> dict[str, Any]:
+    kind = tool.get("type", "function") if isinstance(tool, Mapping) else "function"
+    if kind not in FUNCTIONS:
+        raise ConfigurationError(
+            f"the tool {kind!r} is run by other providers, and vLLM calls functions only: bind a function that does the same"
+        )
     try:
         return convert_to_openai_tool(tool, strict=strict)
     except ValueError as error:

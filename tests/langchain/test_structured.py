@@ -279,7 +279,7 @@ async def test_a_call_of_a_tool_bound_beside_the_schema_is_kept_and_nothing_is_p
     assert script.model(tool_parser="server").with_structured_output(Joke, tools=[tool]).invoke("Hi") is None
 
 
-SCHEMAS: list[Any] = [
+PICKLED: list[Any] = [
     Joke,
     TypedJoke,
     DataJoke,
@@ -289,7 +289,7 @@ SCHEMAS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("schema", PICKLED)
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
 def test_a_runnable_is_pickled_and_names_its_output(schema: Any, method: Method) -> None:
     ask = Scripted([]).model().with_structured_output(schema, method=method)

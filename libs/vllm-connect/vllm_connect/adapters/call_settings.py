@@ -6,11 +6,12 @@ a value of the model; `extra_body`, `chat_template_kwargs` and the like are merg
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from vllm_connect.adapters.adapter_model import AdapterModel
 from vllm_connect.adapters.foreign_names import translate_foreign_names
-from vllm_connect.adapters.hidden import reveal
+from vllm_connect.adapters.hidden import Hidden, reveal
 from vllm_connect.adapters.replay import ReasoningReplay
 from vllm_connect.config.config import VllmConfig
 from vllm_connect.config.validation import refuse_unknown
@@ -26,8 +27,9 @@ CALL_ARGUMENTS = REQUEST_FIELDS | CONNECTION_SETTINGS | {"extra_headers", "reaso
 """The names of what a call may set."""
 
 
-class CallSettings(NamedTuple):
-    """What one call is made with.
+@dataclass(repr=False)
+class CallSettings:
+    """What one call is made with; not a tuple, whose items are shown by what reports tracebacks.
 
     Attributes:
         fields: The fields of the request, but its messages; `tools` are as the caller gave them.
@@ -62,5 +64,6 @@ def call_settings(
     extra_headers = arguments.pop("extra_headers", None)
     connection = {name: arguments.pop(name) for name in CONNECTION_SETTINGS & arguments.keys()}
     if extra_headers:
-        connection["headers"] = {**(reveal(connection.get("headers")) or model.headers), **extra_headers}
+        connection["headers"] = Hidden({**(reveal(connection.get("headers")) or model.headers), **extra_headers})
+        extra_headers = None  # tracebacks, and what reports them, show the variables of a frame
     return CallSettings(override_fields(explicit_fields(model), arguments), connection, replay)

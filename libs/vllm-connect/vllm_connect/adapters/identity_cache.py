@@ -6,7 +6,8 @@ its object is alive and unchanged.
 
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 __all__ = ["IdentityCache"]
 
@@ -14,7 +15,8 @@ Source = TypeVar("Source")
 Result = TypeVar("Result")
 
 
-class _Entry(NamedTuple, Generic[Source, Result]):
+@dataclass(frozen=True)
+class _Entry(Generic[Source, Result]):
     source: "weakref.ref[Source]"
     fingerprint: object
     result: Result

@@ -15,9 +15,9 @@ Source: the handling of tool_choice in vLLM 0.8.5 to 0.33.0.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from vllm_connect.chat.capabilities import ServerCapabilities
 from vllm_connect.chat.constraint_tags import constraint_tag
@@ -50,8 +50,9 @@ NewFilter = Callable[[int], Filter]
 TextSource = Literal["content", "token_ids", "completions"]
 
 
-class Plan(NamedTuple):
-    """What to send and how to read the answer.
+@dataclass(repr=False)
+class Plan:
+    """What to send and how to read the answer; not a tuple, whose items are shown by what reports tracebacks.
 
     Attributes:
         body: The JSON body.

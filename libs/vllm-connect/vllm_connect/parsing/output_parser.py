@@ -391,8 +391,8 @@ class OutputParser:
     def _held_calls_are_valid(self) -> bool:
         """Check whether the calls of a block that is held back are declared and valid."""
         return all(
-            self._tools.validation_error(name, arguments) is None
-            for _, name, arguments, _ in read_calls(self._scanner.held_calls())
+            ended is not False and self._tools.validation_error(name, arguments) is None
+            for _, name, arguments, ended in read_calls(self._scanner.held_calls())
         )
 
 

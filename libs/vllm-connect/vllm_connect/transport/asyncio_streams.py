@@ -295,10 +295,11 @@ class StreamConnection(asyncio.BufferedProtocol):
         self._wake()
 
     async def _drain(self, call: Call) -> None:
-        """Wait until the request is sent, or the server refuses it or closes the connection."""
+        """Wait until the request is sent, or the server has answered, refuses it or closes the connection."""
         call.enter_phase("write")
         self._timer.start(call.deadlines, self._on_timeout)
-        while self._is_blocked and not self._ended and not self._parser.is_refused():
+        parser = self._parser
+        while self._is_blocked and not (self._ended or parser.complete or parser.is_refused()):
             await self._wait()
 
     async def _wait(self) -> None:

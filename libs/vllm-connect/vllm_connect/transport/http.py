@@ -131,9 +131,10 @@ class AsyncTransport(_Transport["LoopPools[Any]"]):
 def _is_intercepted() -> bool:
     """Check whether a recorder or a mock has replaced what sends for httpx, as vcrpy, pytest-httpx and respx do."""
     for package, name in SENDERS.items():
-        module = sys.modules.get(package)
-        if module is not None:
-            code = getattr(getattr(module, name).handle_request, "__code__", None)
+        sender = getattr(sys.modules.get(package), name, None)  # another thread may be importing the package
+        if sender is not None:
+            module = sys.modules[package]
+            code = getattr(sender.handle_request, "__code__", None)
             if code is None or not code.co_filename.startswith(tuple(module.__path__)):
                 return True
     return False

@@ -28,10 +28,10 @@ __all__ = [
 
 NAMES = frozenset({"name"})
 ARGUMENTS = frozenset({"arguments", "parameters"})
-OTHERS = frozenset({"id", "type", "function", "description"})
+OTHERS = frozenset({"id", "type", "function"})
 """Keys that a bare call may have beside its name and arguments; with any other it is only JSON."""
 
-MARKED_OTHERS = OTHERS | {"index", "tool_call_id"}
+MARKED_OTHERS = OTHERS | {"description", "index", "tool_call_id"}
 """Keys without a meaning between markers."""
 
 

@@ -288,9 +288,9 @@ TABLE: dict[str, list[Row]] = {
     ],
     "vllm_connect/chat/constraint_tags.py": [
         ('answer.finish_reason != "length" or', "", TAGS),
-        ("not answer.reasoning and ", "", TAGS),
-        ("and not answer.text.strip()", "and False", TAGS),
-        ("and not answer.text.strip()", "", FLOW),
+        ("answer.reasoning or answer.text.strip()", "answer.text.strip()", TAGS),
+        ("not (answer.reasoning or answer.text.strip())", "False", TAGS),
+        ("    if LONG_WHITESPACE.search(answer.text):\n        return True\n", "", TAGS),
         ('"max_whitespace_cnt": MOST_WHITESPACE', "", TAGS),
     ],
     "vllm_connect/chat/prompt_end.py": [

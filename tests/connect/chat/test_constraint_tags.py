@@ -112,6 +112,16 @@ def test_a_forced_call_that_never_came_is_forced_in_the_models_own_format_and_re
     assert "tool_choice" not in asked[0][1]
 
 
+def test_whitespace_in_a_forced_call_is_bounded_and_the_reasoning_left_to_the_server_that_splits_it_off() -> None:
+    capabilities = known()
+    blank = said('<tool_call>\n{"name": "f", "arguments": {"x": ' + "\n " * 20, "length", reasoning="Hm.")
+    answer, asked = run(start(capabilities, tool_choice="f"), blank, said(CALL, reasoning="Hm."))
+    assert (called(answer), answer.reasoning) == ([("f", {"x": 1})], "Hm.")
+    assert [element["type"] for element in tag_of(asked[1][1])["elements"]] == ["tags_with_separator"]
+    _, asked = run(json_start(capabilities), said('{"n": 1}', reasoning="Hm."))
+    assert tag_of(asked[0][1])["elements"] == [JSON]
+
+
 def test_a_forced_call_is_not_left_to_a_parser_that_left_a_call_in_the_text() -> None:
     capabilities = known()
     answer, _ = run(start(capabilities), said(CALL))

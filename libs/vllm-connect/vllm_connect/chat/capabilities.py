@@ -21,6 +21,8 @@ class ModelCapabilities:
             a forced one.
         needs_constraint_tags: Whether constraints have to be structural tags: the server leaves the reasoning in the text, so
             that a grammar keeps the model from it, or an answer was nothing but whitespace.
+        reasons_before_grammar: Whether the server splits the reasoning off and applies a grammar after it, as an answer under a
+            grammar has shown.
         message_policy: What its chat template has complained about, and what that changes in a conversation.
         prompt_ends_in_reasoning: Whether its prompt ends inside the reasoning, by the arguments of the template; None if the
             server could not say.
@@ -31,6 +33,7 @@ class ModelCapabilities:
     needs_strict_tools: bool = False
     fails_forced_calls: bool = False
     needs_constraint_tags: bool = False
+    reasons_before_grammar: bool = False
     message_policy: MessagePolicy | None = None
     prompt_ends_in_reasoning: dict[str, bool | None] = field(default_factory=dict)
 

@@ -77,7 +77,8 @@ def _of_schema(schema: Any) -> dict[str, Any] | None:
 def has_degenerated(request: ChatRequest, answers: Sequence[Completion]) -> bool:
     """Check whether an answer shows that a grammar kept the model from writing what it would.
 
-    Such an answer is truncated, and has more whitespace than JSON needs, or is a forced call that never came.
+    Such an answer is truncated, and has more whitespace than JSON needs, which may be within the markup of a forced call, or
+    is a forced call that never came.
 
     Args:
         request: The request.
@@ -89,6 +90,6 @@ def has_degenerated(request: ChatRequest, answers: Sequence[Completion]) -> bool
 def _has_degenerated(request: ChatRequest, answer: Completion) -> bool:
     if answer.finish_reason != "length" or answer.tool_calls or answer.invalid_tool_calls:
         return False
-    if is_forced(request.tool_choice) and request.tools:
-        return not answer.reasoning and not answer.text.strip()
-    return LONG_WHITESPACE.search(answer.text) is not None
+    if LONG_WHITESPACE.search(answer.text):
+        return True
+    return bool(is_forced(request.tool_choice) and request.tools) and not (answer.reasoning or answer.text.strip())

@@ -310,14 +310,20 @@ def reason_for_another_form(plan: Plan, answer: Answer, known: ModelCapabilities
         return "the arguments of a forced call did not match their schema"
     if plan.may_degenerate and has_degenerated(request, answers):
         known.needs_constraint_tags = True
+        known.reasons_before_grammar |= any(each.reasoned_before_text for each in parsing_filters(answer.reader))
         known.fails_forced_calls = known.fails_forced_calls or is_forced(request.tool_choice)
         return "under a grammar the model wrote whitespace, or no call"
     return None
 
 
+def parsing_filters(reader: AnswerReader) -> list[ToolParsingFilter]:
+    """Return the filters that parse the text of an answer."""
+    return [each for each in reader.filters.values() if isinstance(each, ToolParsingFilter)]
+
+
 def learn_from_text(plan: Plan, reader: AnswerReader, known: ModelCapabilities) -> None:
     """Learn from an answer's text whether it had reasoning, or a call, that the server's parsers should have read."""
-    filters = [each for each in reader.filters.values() if isinstance(each, ToolParsingFilter)]
+    filters = parsing_filters(reader)
     known.needs_constraint_tags = known.needs_constraint_tags or any(each.reasoned_in_text for each in filters)
     parsed_by_server = plan.works_without_server_parser
     known.fails_forced_calls |= parsed_by_server and any(each.called_in_text for each in filters)
@@ -325,7 +331,7 @@ def learn_from_text(plan: Plan, reader: AnswerReader, known: ModelCapabilities) 
 
 def dropped_tool_call(reader: AnswerReader) -> bool:
     """Check whether the server's parser dropped what the model wrote: no text, no call, and more tokens than reasoning."""
-    filters = [each for each in reader.filters.values() if isinstance(each, ToolParsingFilter)]
+    filters = parsing_filters(reader)
     usage = _usage(reader.deltas)
     if usage is None or not filters or not all(each.empty_end for each in filters):
         return False

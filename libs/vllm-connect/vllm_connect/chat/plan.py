@@ -139,7 +139,9 @@ def _constraint_tag(request: ChatRequest, capabilities: ServerCapabilities) -> s
 
 
 def _marked_reasoning(request: ChatRequest, capabilities: ServerCapabilities, starts: bool | None) -> Reasoning | None:
-    """Return the reasoning of a model if it has a start marker."""
+    """Return the reasoning of a model if it has a start marker, and a grammar has to allow it."""
+    if capabilities.of(request.model).reasons_before_grammar:
+        return None
     parser = _reasoning_parser(request, capabilities.profile(request.model), starts)
     return next((one for one in find_reasoning(parser) if one.start_marker), None)
 

@@ -104,6 +104,11 @@ class ToolParsingFilter:
         return self._reasoned and not self._server_reasoned
 
     @property
+    def reasoned_before_text(self) -> bool:
+        """Whether there was text after reasoning that the server has split off."""
+        return self._server_reasoned and self._parser is not None
+
+    @property
     def called_in_text(self) -> bool:
         """Whether the text had a call that the server did not parse."""
         return self._parser is not None and self._parser.calls > 0

@@ -238,6 +238,13 @@ def test_a_missing_call_is_an_error() -> None:
         model.with_structured_output(Joke, method="function_calling").invoke("Hi")
 
 
+def test_a_call_that_was_truncated_is_no_violation_by_the_server() -> None:
+    model = Scripted([Answer('<tool_call>{"name": "Joke", "arguments": {"setup": "W', finish="length")]).model()
+    with pytest.raises(StructuredOutputError, match="truncated by max_tokens") as caught:
+        model.with_structured_output(Joke, method="function_calling").invoke("Hi")
+    assert caught.value.code == "truncated"
+
+
 def test_an_answer_that_is_all_reasoning_is_explained() -> None:
     with pytest.raises(StructuredOutputError, match="all of it is reasoning"):
         Scripted([Answer(reasoning=TEXT)]).model().with_structured_output(Joke).invoke("Hi")

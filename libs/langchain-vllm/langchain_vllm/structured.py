@@ -118,6 +118,8 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
                 error = raised
         elif invalid := next(iter(getattr(message, "invalid_tool_calls", ())), None):
             text, error = invalid["args"] or "", ValueError(invalid["error"])
+        elif _completion(message, message.text).finish_reason == "length":
+            text, error = message.text, ValueError("the answer has no call")
         else:
             raise StructuredOutputError(
                 f"the server did not enforce the call of the tool {self.tool!r}, the answer has none: use "

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.tools import FunctionTool
 from llama_index_vllm import ToolCallArgumentsError, VllmLLM
+from llama_index_vllm.tools import to_wire_tool
+from pydantic import BaseModel
 from vllm_connect import ConfigurationError, ConstraintError, VllmError
 
 from tests.llamaindex.conftest import Connect, Serve
@@ -170,6 +173,18 @@ def test_the_parameters_are_those_that_llama_index_inspects() -> None:
     assert list(own) == [name for name in parameters if name in own]
     assert parameters["tool_required"].default is False
     assert parameters["tool_choice"].default is None
+
+
+class Node(BaseModel):
+    value: int
+    next: "Node | None" = None
+
+
+def test_the_fields_of_a_recursive_class_are_sent() -> None:
+    parameters = to_wire_tool(get_function_tool(Node))["function"]["parameters"]
+    assert parameters["required"] == ["value"]
+    assert parameters["properties"]["next"]["anyOf"][0] == {"$ref": "#/$defs/Node"}
+    assert parameters["$defs"]["Node"]["properties"] == parameters["properties"]
 
 
 def test_chat_accepts_tools_in_openai_s_format(serve: Serve, connect: Connect) -> None:

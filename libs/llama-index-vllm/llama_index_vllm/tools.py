@@ -67,7 +67,18 @@ def _converted(metadata: ToolMetadata) -> dict[str, Any]:
     """Convert a tool's metadata, once per object; a subclass may return something else each time."""
     if type(metadata) is not ToolMetadata:
         return metadata.to_openai_tool(skip_length_check=True)
-    return _CONVERTED.get(metadata, lambda: metadata.to_openai_tool(skip_length_check=True))
+    return _CONVERTED.get(metadata, lambda: _with_recursive_root(metadata))
+
+
+def _with_recursive_root(metadata: ToolMetadata) -> dict[str, Any]:
+    """Convert a tool's metadata; LlamaIndex drops the reference that is all there is of a recursive class's schema."""
+    tool = metadata.to_openai_tool(skip_length_check=True)
+    function = tool["function"]
+    schema = {} if metadata.fn_schema is None else metadata.fn_schema.model_json_schema()
+    root = schema.get("$defs", {}).get(schema.get("$ref", "").removeprefix("#/$defs/"))
+    if root is None:
+        return tool
+    return {**tool, "function": {**function, "parameters": {**root, "$defs": schema["$defs"]}}}
 
 
 def _fingerprint(metadata: ToolMetadata) -> object:

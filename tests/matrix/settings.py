@@ -28,6 +28,7 @@ VALUES: dict[str, Any] = {
     "logprob_token_ids": [1],
     "message_policy": {"alternate": True},
     "proxy": "http://127.0.0.1:9",
+    "reasoning_parser": "qwen3",
     "response_format": {"type": "json_object"},
     "stream_options": {"include_usage": False},
     "structured_outputs": {"choice": ["Hi"]},

@@ -30,7 +30,7 @@ def test_arguments_are_separated(
 ) -> None:
     before = dict(given)
     settings = call_settings(MODEL, given)
-    assert settings == (fields, connection, replay)
+    assert (settings.fields, settings.connection, settings.reasoning_replay) == (fields, connection, replay)
     assert given == before
     settings.fields["top_k"] = 99
     assert call_settings(MODEL, {}).fields == OF_MODEL

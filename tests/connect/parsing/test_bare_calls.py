@@ -90,3 +90,29 @@ def test_a_bare_call_stands_at_the_start_of_a_line(name: str, call: str) -> None
     for text in (f"For example {call} is a call.", f"Write `{call}`.", f"So:\n```json\n{call}\n```\nThat is all."):
         answer = read(name, text)
         assert (answer.tool_calls, answer.text) == ((), text)
+
+
+PING = {"type": "function", "function": {"name": "ping", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "ping", "description": "Return pong."}',
+        '[{"name": "ping", "description": "Return pong."}]',
+        '{"name": "ping", "parameters": {"type": "object", "properties": {}}}',
+    ],
+)
+def test_a_definition_of_a_tool_is_not_a_call_of_it(name: str, text: str) -> None:
+    for pieces in ([text], list(text)):
+        parser = OutputParser(name, None, [PING])
+        answer = fold([d for piece in pieces for d in parser.push(piece)] + parser.finish(), tools=[PING])
+        assert (answer.text, answer.tool_calls, answer.invalid_tool_calls) == (text, (), ())
+
+
+def test_a_recovered_block_that_is_not_a_call_keeps_its_text() -> None:
+    text = '<tool_call>{"name": "ping", "x": "secret"}</tool_call>'
+    parser = OutputParser("hermes", None, [PING], recover=True)
+    answer = fold(parser.push(text) + parser.finish(), tools=[PING])
+    assert (answer.text, answer.tool_calls, answer.invalid_tool_calls) == (text, (), ())

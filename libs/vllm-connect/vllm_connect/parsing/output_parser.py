@@ -371,7 +371,9 @@ class OutputParser:
         scanner = self._scanner
         scanner.begin(marker, hold=True)
         complete = yield from bare_answer(scanner, marker, self._tools, (*self._markers.ignored, *TURN_ENDS))
-        if complete and scanner.held_calls() and self._held_calls_are_valid():
+        calls = read_calls(scanner.held_calls())
+        is_definition = any(self._tools.is_definition(name, arguments) for _, name, arguments, _ in calls)
+        if complete and calls and not is_definition and self._held_calls_are_valid():
             scanner.commit()
         else:
             scanner.rollback()
@@ -391,7 +393,7 @@ class OutputParser:
     def _held_calls_are_valid(self) -> bool:
         """Check whether the calls of a block that is held back are declared and valid."""
         return all(
-            ended is not False and self._tools.validation_error(name, arguments) is None
+            ended and self._tools.validation_error(name, arguments) is None
             for _, name, arguments, ended in read_calls(self._scanner.held_calls())
         )
 

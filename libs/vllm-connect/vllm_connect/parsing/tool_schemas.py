@@ -70,6 +70,10 @@ class Tools:
         """Check whether a tool declares a parameter."""
         return key in self._properties(name)
 
+    def is_definition(self, name: str, arguments: str) -> bool:
+        """Check whether the arguments are the schema of a tool, which a model lists, and not those of a call."""
+        return '"properties"' in arguments and '"type"' in arguments and not self.has_parameter(name, "properties")
+
     def any_has_parameter(self, key: str) -> bool:
         """Check whether any tool may have a parameter of that name."""
         return not self.known or any(key in self._properties(name) for name in self._parameters)

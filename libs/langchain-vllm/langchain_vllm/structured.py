@@ -96,7 +96,7 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
             partial: The answer may be incomplete.
 
         Returns:
-            An instance of the class, or a dict; of an incomplete answer the dict so far, or None if there is none. None, too,
+            An instance of the class, or a dict; of an incomplete answer the dict so far, or None if nothing was parsed yet. None, too,
             where the model calls a tool instead of answering.
 
         Raises:

@@ -129,7 +129,7 @@ def plan_request(
 
 
 def _constraint_tag(request: ChatRequest, capabilities: ServerCapabilities) -> str | None:
-    """Return the constraint of a request as a structural tag; None where there is none, or the server does it all."""
+    """Return the constraint of a request as a structural tag; None if there is no constraint, or the server needs no help."""
     if request.tool_parser == "server":
         return None
     starts = prompt_ends_in_reasoning(request, capabilities)

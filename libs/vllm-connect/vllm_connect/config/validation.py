@@ -113,7 +113,7 @@ def check_http_client(client: object) -> object:
     """Check that a client for blocking calls is one.
 
     Args:
-        client: An `httpx.Client`, one of httpx2, or a mock of them; None is none.
+        client: An `httpx.Client`, one of httpx2, or a mock of them; None for the built-in transport.
 
     Returns:
         The client.

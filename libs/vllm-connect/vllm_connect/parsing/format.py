@@ -61,7 +61,7 @@ class Format:
             anything else may follow.
         undetected: Start markers that auto-detection does not search for, since texts of other formats have them.
         rank: Which format auto-detection prefers where nothing tells two apart: the one with the higher rank.
-        prefilled: The start marker that every prompt ends with, so that the text begins after it; empty if there is none.
+        prefilled: The start marker that every prompt ends with, so that the text begins after it; empty otherwise.
         marks_reasoning: Whether its own messages distinguish reasoning, so that no reasoning parser is needed.
         forced: How a structural tag forces calls; None where it cannot.
         call_id: Creates an id as the family's templates expect it, from the tool's name, the call's index in the message

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import io
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -259,7 +260,9 @@ def test_models_are_equal_by_their_settings_and_the_clients_of_the_caller() -> N
         ({"client": "x"}, "client must be an instance of vllm_connect.VllmClient"),
         ({"async_client": "x"}, "async_client must be an instance of vllm_connect.AsyncVllmClient"),
         ({"http_client": "x"}, "http_client must be an httpx.Client"),
+        ({"http_client": io.BytesIO()}, "http_client must be an httpx.Client"),
         ({"http_client": httpx.AsyncClient()}, "set http_async_client"),
+        ({"proxies": {"https": "http://proxy"}}, "pass one URL as proxy"),
         ({"http_async_client": httpx.Client()}, "set http_client"),
         ({"reasoning": "extreme"}, "reasoning: Input should be a valid boolean.* or 'none', 'minimal'"),
         ({"message_policy": 3}, "message_policy: .*'auto' or 'none'"),

@@ -109,6 +109,7 @@ ADVICE = {
     "organization": "put it into headers, if a gateway needs it",
     "prompt_cache_options": "vLLM caches prefixes by itself; cache_salt separates users",
     "prompt_key": "leave it out: the chat endpoint is always used",
+    "proxies": "pass one URL as proxy",
     "repeat_last_n": "repetition_penalty counts the whole text",
     "root_async_client": "pass an httpx.AsyncClient as http_async_client",
     "root_client": "pass an httpx.Client as http_client",

@@ -33,6 +33,7 @@ from vllm_connect.config.validation import configuration_error, refuse_unknown
 from vllm_connect.errors import ConfigurationError
 
 __all__ = [
+    "SHORTEST_SECRET",
     "Timeouts",
     "VllmConfig",
     "api_key_of",

@@ -121,13 +121,13 @@ def check_http_client(client: object) -> object:
     Raises:
         ConfigurationError: It is something else.
     """
-    if client is not None and not callable(getattr(client, "close", None)):
+    if client is not None and not (hasattr(client, "build_request") and hasattr(client, "close")):
         raise ConfigurationError("http_client must be an httpx.Client; for asynchronous calls set http_async_client")
     return client
 
 
 def check_async_http_client(client: object) -> object:
     """Check that a client for asynchronous calls is one; see `check_http_client`."""
-    if client is not None and not callable(getattr(client, "aclose", None)):
+    if client is not None and not (hasattr(client, "build_request") and hasattr(client, "aclose")):
         raise ConfigurationError("http_async_client must be an httpx.AsyncClient; for blocking calls set http_client")
     return client

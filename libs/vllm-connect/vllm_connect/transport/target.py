@@ -17,7 +17,15 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 from pydantic import SecretStr
 
-from vllm_connect.config.config import VllmConfig, api_key_of, authorization, headers_of, scrub, secrets_of
+from vllm_connect.config.config import (
+    SHORTEST_SECRET,
+    VllmConfig,
+    api_key_of,
+    authorization,
+    headers_of,
+    scrub,
+    secrets_of,
+)
 from vllm_connect.config.headers import header_name, header_value
 from vllm_connect.config.urls import split_proxy
 from vllm_connect.conversation.private_hosts import host_address
@@ -120,8 +128,9 @@ class Target:
 
     def scrubbed(self, text: str) -> str:
         """Remove this target's secrets from a library's text, and clip it."""
-        password = (self.proxy and self.proxy.credentials()) or ()
-        text = scrub(text, (*secrets_of(self.config), *filter(None, password)))
+        credentials = (self.proxy and self.proxy.credentials()) or ()
+        hidden = [each for each in credentials if each and len(each) >= SHORTEST_SECRET]
+        text = scrub(text, (*secrets_of(self.config), *hidden))
         return "".join(c if c.isprintable() else " " for c in text[:300])
 
     def tls(self) -> ssl.SSLContext | None:

@@ -26,8 +26,8 @@ demo: install ## Run both agents against a real vLLM (started here unless VLLM_B
 test: install ## Run everything that needs no server
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not live" tests
 
-test-live: install ## Run the suite against real vLLM servers (started here unless VLLM_BASE_URL is set)
-	$(BIN)/python -m pytest -q --timeout 1500 -m live tests/live
+test-live: install ## Run the suite against real vLLM servers (started here unless VLLM_BASE_URL is set; FLAGS are pytest's)
+	$(BIN)/python -m pytest -q --timeout 1500 -m live tests/live $(FLAGS)
 
 record: install ## Record all cassettes and the notebooks' outputs anew (servers as for test-live)
 	rm -rf tests/cassettes

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from vllm_connect.errors import ConfigurationError
 
-__all__ = ["unknown_name"]
+__all__ = ["FROM_CHECKPOINT", "unknown_name"]
 
 FROM_CHECKPOINT = {
     "hf": "it reads the response template of the served checkpoint, which only the server has; use the name of the model's "

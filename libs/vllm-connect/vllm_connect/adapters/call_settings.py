@@ -25,6 +25,8 @@ REQUEST_FIELDS = frozenset(ChatRequest.model_fields) - {"messages", "stream"}
 CONNECTION_SETTINGS = frozenset(VllmConfig.model_fields)
 CALL_ARGUMENTS = REQUEST_FIELDS | CONNECTION_SETTINGS | {"extra_headers", "reasoning_replay"}
 """The names of what a call may set."""
+MEANT = CALL_ARGUMENTS | OLDER_NAMES.keys()
+"""Names that are not those of another client."""
 
 
 @dataclass(repr=False)
@@ -58,7 +60,7 @@ def call_settings(
     if not given:
         return CallSettings(explicit_fields(model), {}, model.reasoning_replay)
     revealed = {name: value if name in CONNECTION_SETTINGS else reveal(value) for name, value in given.items()}
-    arguments = translate_older(translate_foreign_names(revealed, CALL_ARGUMENTS | OLDER_NAMES.keys()))
+    arguments = translate_older(translate_foreign_names(revealed, MEANT))
     refuse_unknown(arguments, known)
     replay = arguments.pop("reasoning_replay", None) or model.reasoning_replay
     extra_headers = arguments.pop("extra_headers", None)

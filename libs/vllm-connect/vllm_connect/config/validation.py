@@ -26,29 +26,30 @@ PROMISES = "Input should be "
 """How pydantic's messages begin."""
 
 
-OURS = (
+BETWEEN = (
     "langchain_core",
     "langchain_vllm",
     "llama_index.core",
     "llama_index_instrumentation",
     "llama_index_vllm",
     "pydantic",
+    "vllm_connect",
 )
-"""Packages through which a call or a constructor goes between the caller and this one."""
+"""Packages whose frames stand between the caller and the place that warns."""
 
 
 def callers_stacklevel() -> int:
     """Return the `stacklevel` with which `warnings.warn`, called where this is called, shows the caller's line."""
     level = 1
     frame = sys._getframe(1)  # noqa: SLF001 - documented; `inspect.currentframe` is slow to import
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+    while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
         level += 1
     return level
 
 
-def _is_ours(module: str) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in ("vllm_connect", *OURS))
+def _is_between(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in BETWEEN)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
